@@ -1,0 +1,198 @@
+"""Everything that can go wrong, as one tree.
+
+::
+
+    LipSyncError                        a fault with a code, an HTTP status and one clear sentence
+    ├── OrderError                      the caller can mend it; nothing was spent
+    │   ├── UnsupportedImage        400
+    │   ├── UnsupportedAudio        400
+    │   ├── UnreadableMedia         400
+    │   ├── Unauthorized            401
+    │   ├── NotFound                404
+    │   ├── TooLarge                413
+    │   ├── InvalidRequest          422
+    │   ├── NoFace                  422
+    │   ├── NoSpeech                422
+    │   ├── TooLong                 422
+    │   └── RateLimited             429
+    ├── OperatorError                   whoever runs the service can mend it
+    │   ├── ProviderNotConfigured   500
+    │   ├── InternalError           500
+    │   └── Overloaded              503
+    └── ProviderError               502 the provider failed, or our own engine did
+        └── TimedOut                504
+
+The first line of a class's docstring is its default sentence.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+from app.model import Charged
+
+
+class LipSyncError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        charged: Charged = Charged.NO,
+        retry_after: float | None = None,
+    ) -> None:
+        self.detail = detail or (inspect.getdoc(type(self)) or "").splitlines()[0]
+        self.charged = charged
+        self.retry_after = retry_after
+        super().__init__(self.detail)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # An error crosses from a worker process to the service: a detail is all it carries there.
+        return type(self), (self.detail,)
+
+
+class OrderError(LipSyncError):
+    """The request cannot be carried out as it is."""
+
+    code = "invalid_request"
+    title = "Invalid request"
+    status = 422
+
+
+class UnsupportedImage(OrderError):
+    """Invalid image format. Supported: .jpg, .jpeg, .png, .mp4, .mov, .webp, .heic, .heif, .avif, .bmp, .tiff, .gif, .m4v, .webm, .mkv, .avi"""  # noqa: E501
+
+    code = "unsupported_image"
+    title = "Unsupported image"
+    status = 400
+
+
+class UnsupportedAudio(OrderError):
+    """Invalid audio format. Supported: .mp3, .wav, .m4a, .aac, .ogg, .opus, .webm, .flac, .aiff, .amr, and the sound track of a video"""  # noqa: E501
+
+    code = "unsupported_audio"
+    title = "Unsupported audio"
+    status = 400
+
+
+class UnreadableMedia(OrderError):
+    """The file is broken or empty."""
+
+    code = "unreadable_media"
+    title = "Unreadable media"
+    status = 400
+
+
+class Unauthorized(OrderError):
+    """A valid key is needed: send it as Authorization: Bearer."""
+
+    code = "unauthorized"
+    title = "Unauthorized"
+    status = 401
+
+
+class NotFound(OrderError):
+    """There is nothing here."""
+
+    code = "not_found"
+    title = "Not found"
+    status = 404
+
+
+class TooLarge(OrderError):
+    """The file is too large."""
+
+    code = "too_large"
+    title = "Too large"
+    status = 413
+
+
+class InvalidRequest(OrderError):
+    """A field is missing or wrong."""
+
+
+class NoFace(OrderError):
+    """No face was found in the image. Use a clear, front-facing human face."""
+
+    code = "no_face"
+    title = "No face found"
+
+
+class NoSpeech(OrderError):
+    """No speech was found in the audio. Use a recording of somebody speaking."""
+
+    code = "no_speech"
+    title = "No speech found"
+
+
+class TooLong(OrderError):
+    """The audio is too long."""
+
+    code = "too_long"
+    title = "Too long"
+
+
+class RateLimited(OrderError):
+    """Too many requests. Try again later."""
+
+    code = "rate_limited"
+    title = "Too many requests"
+    status = 429
+    retryable = True
+
+
+class OperatorError(LipSyncError):
+    """The service is not able to do this."""
+
+
+class ProviderNotConfigured(OperatorError):
+    """The provider is not configured."""
+
+    code = "provider_not_configured"
+    title = "Provider not configured"
+
+
+class InternalError(OperatorError):
+    """Something went wrong here. It was logged."""
+
+
+class Overloaded(OperatorError):
+    """Too many jobs are under way. Try again later."""
+
+    code = "overloaded"
+    title = "Overloaded"
+    status = 503
+    retryable = True
+
+
+class ProviderError(LipSyncError):
+    """The provider failed."""
+
+    code = "provider_error"
+    title = "The provider failed"
+    status = 502
+    retryable = True
+
+
+class TimedOut(ProviderError):
+    """Video generation timed out. Try with shorter audio or smaller image."""
+
+    code = "timeout"
+    title = "Timed out"
+    status = 504
+
+
+def _tree(root: type[LipSyncError]) -> list[type[LipSyncError]]:
+    return [root, *(leaf for branch in root.__subclasses__() for leaf in _tree(branch))]
+
+
+def every_error() -> list[type[LipSyncError]]:
+    """Every error a caller can meet: one class for each code."""
+    return list({error.code: error for error in _tree(LipSyncError)}.values())

@@ -1,0 +1,151 @@
+"""The nouns of the service: what is asked, what is under way, and what comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from app.errors import LipSyncError
+
+Ticket = dict[str, str]
+"""What a provider hands back for an order: JSON text only, so that any process can go on with it."""
+
+
+class State(StrEnum):
+    """How a job stands. The last three are final."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing will change any more."""
+        return self not in (State.QUEUED, State.PROCESSING)
+
+
+class Phase(StrEnum):
+    """What is happening to a job right now, in a word."""
+
+    RECEIVED = "received"
+    CHECKING = "checking"
+    CONVERTING = "converting"
+    UPLOADING = "uploading"
+    SUBMITTING = "submitting"
+    WAITING = "waiting"
+    RENDERING = "rendering"
+    ARCHIVING = "archiving"
+    DONE = "done"
+
+
+class Charged(StrEnum):
+    """Whether the provider took money for a job."""
+
+    NO = "no"
+    YES = "yes"
+    UNKNOWN = "unknown"
+
+
+class Kind(StrEnum):
+    """What a file is to a person."""
+
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """A file that was looked into: what it is by its content, never by its name.
+
+    ``width`` and ``height`` are pixels as a person sees them, after ``rotation`` (degrees
+    clockwise, a multiple of 90, still to be applied to the stored pixels). ``duration`` is seconds.
+    """
+
+    path: Path
+    kind: Kind
+    container: str
+    size: int
+    sha256: str
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+    rotation: int = 0
+    frame_rate: float | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a caller asks of a provider: this face, speaking these words.
+
+    ``folder`` is the order's own working folder; ``key`` names the order to a vendor that
+    honours idempotency keys.
+    """
+
+    key: str
+    face: Media
+    audio: Media
+    options: BaseModel
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a job costs, in the provider's own unit; what is not known is None, never 0."""
+
+    estimated: float | None
+    charged: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A finished result: the provider's address for it, or a file of our own."""
+
+    url: str | None = None
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """A provider's latest word on a ticket. ``progress`` is 0..1 where it is known."""
+
+    state: State
+    phase: Phase = Phase.RENDERING
+    progress: float | None = None
+    message: str | None = None
+    video: Video | None = None
+    error: LipSyncError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Our own record of one order, from its arrival to its video."""
+
+    id: str
+    provider: str
+    state: State
+    phase: Phase
+    created_at: datetime
+    face: Media
+    audio: Media
+    options: Mapping[str, object]
+    base_url: str
+    progress: float | None = None
+    message: str | None = None
+    ticket: Ticket | None = None
+    result: Media | None = None
+    warnings: tuple[str, ...] = ()
+    error: Mapping[str, object] | None = None
+    finished_at: datetime | None = None
