@@ -1,0 +1,1 @@
+"""Lipsync Gateway: one image and one voice in, one talking video out."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from app.errors import LipSyncError
 
 Ticket = dict[str, str]
-"""What a provider hands back for an order: JSON text only, so that any process can go on with it."""
+"""What a provider hands back for an order: JSON text only, so any process can go on with it."""
 
 
 class State(StrEnum):
