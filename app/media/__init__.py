@@ -1,0 +1,1 @@
+"""What people send: recognised by content, checked at the door, and decoded safely."""

@@ -1,0 +1,347 @@
+"""Turns files into samples and pictures: mono sound at one rate, upright RGB at one frame rate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice, pairwise
+from math import ceil
+from pathlib import Path
+from statistics import median
+from typing import cast
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace, Interpolation
+from av.video.stream import VideoStream
+from PIL import Image, ImageOps
+
+from app.errors import TooLong, UnreadableMedia
+from app.media.opening import open_recording, open_still
+
+Samples = npt.NDArray[np.float32]
+"""Mono sound, -1..1."""
+
+Picture = npt.NDArray[np.uint8]
+"""Height, width, 3: RGB, contiguous."""
+
+MAX_STILL_PIXELS = 64_000_000
+"""The largest still that is ever decoded, in pixels."""
+
+_GAP = 0.1  # seconds of missing sound that are worth filling: less is rounding of timestamps
+_BROKEN_CLOCK = 60.0  # seconds; a longer jump is no pause but a clock that was set
+_LONGEST_HOLD = 10.0  # seconds that one picture may stand still, likewise
+_USUAL_RATE = 25.0
+
+
+def read_audio(path: Path, rate: int, *, longest: float = 3600.0) -> Samples:
+    """The sound of a file, or the sound track of a video, as mono samples at ``rate`` Hz.
+
+    The first sample is the instant 0 of the file: an encoder's priming is dropped, a late start and
+    gaps are filled with silence. ``longest`` is in seconds and bounds the memory (4 bytes a
+    sample).
+
+    Raises TooLong, UnreadableMedia.
+    """
+    blocks: list[Samples] = []
+    count = 0
+    for block in iter_audio(path, rate):
+        blocks.append(block)
+        count += len(block)
+        if count > longest * rate:
+            raise TooLong(f"The audio is longer than {longest:g} seconds, the limit here.")
+    if not count:
+        raise UnreadableMedia("The audio has no sound that can be decoded.")
+    return np.concatenate(blocks)
+
+
+def iter_audio(path: Path, rate: int) -> Iterator[Samples]:
+    """What `read_audio` reads, block by block, in bounded memory.
+
+    Raises UnreadableMedia.
+    """
+    with open_recording(path, "audio") as container:
+        stream = sound_stream(container)
+        resampler = _MonoResampler(rate)
+        zero = _start_of(container)
+        count = 0
+        for frame in decoded_sound(container, stream):
+            due = count if frame.time is None else round((frame.time - zero) * rate)
+            gap = due - count
+            if abs(gap) > _BROKEN_CLOCK * rate:
+                zero += gap / rate
+                gap = 0
+            late = gap > (_GAP * rate if count else 0)
+            block = resampler.resample(frame)
+            block = block[max(0, -gap) :] if not count else block
+            count += len(block) + (gap if late else 0)
+            if late:
+                yield np.zeros(gap, np.float32)
+            yield block
+        yield resampler.flush()
+
+
+def _start_of(container: InputContainer) -> float:
+    """The instant 0, in seconds. What starts before 0 is priming, which nobody should hear."""
+    start = container.start_time
+    return max(0.0, start / av.time_base) if start is not None else 0.0
+
+
+class _MonoResampler:
+    """Any frames in, mono float samples at one rate out, even when the format changes midway."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._format: tuple[str, str, int] | None = None
+        self._resampler: AudioResampler | None = None
+
+    def resample(self, frame: AudioFrame) -> Samples:
+        tail = np.zeros(0, np.float32)
+        wanted = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if wanted != self._format:
+            tail = self.flush()
+            # Without a limit on the matrix, two equal channels add up to more than full scale.
+            self._resampler = AudioResampler(
+                "fltp", "mono", self._rate, options={"rematrix_maxval": "1"}
+            )
+            self._format = wanted
+        assert self._resampler is not None
+        frame.pts = None
+        return _joined([tail, *_samples(self._resampler.resample(frame))])
+
+    def flush(self) -> Samples:
+        """What the filter still held back."""
+        if self._resampler is None:
+            return np.zeros(0, np.float32)
+        return _joined(list(_samples(self._resampler.resample(None))))
+
+
+def _samples(frames: list[AudioFrame]) -> Iterator[Samples]:
+    for frame in frames:
+        samples = np.asarray(frame.to_ndarray()[0], np.float32)
+        yield np.clip(np.nan_to_num(samples, nan=0.0), -1.0, 1.0)
+
+
+def _joined(blocks: list[Samples]) -> Samples:
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def sound_stream(container: InputContainer) -> AudioStream:
+    """The first sound track. Raises UnreadableMedia."""
+    for stream in container.streams.audio:
+        if _decodable(stream):
+            return stream
+    if container.streams.audio:
+        raise UnreadableMedia("The audio is in a codec that cannot be read here.")
+    raise UnreadableMedia("The audio has no sound track.")
+
+
+def picture_stream(container: InputContainer) -> VideoStream:
+    """The first moving picture; a cover picture is none. Raises UnreadableMedia."""
+    streams = [stream for stream in container.streams.video if not is_cover(stream)]
+    for stream in streams:
+        if _decodable(stream):
+            return stream
+    if streams:
+        raise UnreadableMedia("The video is in a codec that cannot be read here.")
+    raise UnreadableMedia("The video has no picture.")
+
+
+def is_cover(stream: VideoStream) -> bool:
+    """Whether a "video" is the cover picture of a song."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _decodable(stream: AudioStream | VideoStream) -> bool:
+    return cast("object", stream.codec_context) is not None
+
+
+def decoded_sound(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    """Every frame that can be decoded; broken packets are passed over."""
+    for frame in _decoded(container, stream):
+        if isinstance(frame, AudioFrame) and frame.samples and frame.sample_rate:
+            yield frame
+
+
+def decoded_pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """Every frame that can be decoded; broken packets are passed over."""
+    stream.thread_type = "AUTO"
+    for frame in _decoded(container, stream):
+        if isinstance(frame, VideoFrame):
+            yield frame
+
+
+def _decoded(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[object]:
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+        except (StopIteration, av.FFmpegError):
+            return
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            continue
+        yield from frames
+
+
+def iter_video(path: Path, *, frame_rate: float | None, max_side: int) -> Iterator[Picture]:
+    """The pictures of a video at a constant ``frame_rate`` (its own when None), one at a time.
+
+    They are upright (the container's rotation is applied), have square pixels, even sizes and no
+    side longer than ``max_side`` pixels; all have the size of the first. Each instant shows the
+    picture that is nearest to it, so a variable rate neither drifts nor shakes.
+
+    Raises UnreadableMedia.
+    """
+    with open_recording(path, "video") as container:
+        stream = picture_stream(container)
+        own_rate = _rate_of(stream) or video_frame_rate(path)
+        rate = frame_rate or own_rate
+        shape: _Shape | None = None
+        shown = 0
+        held: Picture | None = None
+        end = 0.0
+        for start, frame in _timed(container, stream, 1 / own_rate):
+            while held is not None and shown < round(start * rate):
+                yield held.copy()
+                shown += 1
+            shape = shape or _Shape.of(frame, stream, max_side)
+            held, end = shape.picture(frame), start + 1 / own_rate
+        if held is None:
+            raise UnreadableMedia("The video has no picture that can be decoded.")
+        for _ in range(max(round(end * rate) - shown, 1 - shown)):
+            yield held.copy()
+
+
+def _timed(
+    container: InputContainer, stream: VideoStream, interval: float
+) -> Iterator[tuple[float, VideoFrame]]:
+    """Frames with their times in seconds from the first; lost or broken times are made up."""
+    clock = -interval
+    shift = 0.0
+    for number, frame in enumerate(decoded_pictures(container, stream)):
+        due = clock + interval
+        time = due if frame.time is None else frame.time + shift
+        if not number or not 0 < time - clock <= _LONGEST_HOLD:
+            shift += due - time
+            time = due
+        clock = time
+        yield clock, frame
+
+
+def video_frame_rate(path: Path) -> float:
+    """The pictures per second of a video, measured when its header does not say.
+
+    Raises UnreadableMedia.
+    """
+    with open_recording(path, "video") as container:
+        stream = picture_stream(container)
+        return _rate_of(stream) or _measured_rate(container, stream)
+
+
+def _rate_of(stream: VideoStream) -> float | None:
+    # A browser's recorder writes its clock, 1000 ticks a second, where the rate should be.
+    for rate in (stream.average_rate, stream.guessed_rate):
+        if rate is not None and 1 <= rate <= 121:
+            return float(rate)
+    return None
+
+
+def _measured_rate(container: InputContainer, stream: VideoStream) -> float:
+    packets = islice(container.demux(stream), 120)
+    times = sorted(float(packet.pts * packet.time_base) for packet in packets if packet.pts)
+    steps = [later - sooner for sooner, later in pairwise(times)]
+    typical = median(steps) if steps else 0.0
+    return min(1 / typical, 120.0) if typical > 0 else _USUAL_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How stored frames become pictures: the size before they are turned, and the turns."""
+
+    width: int
+    height: int
+    quarter_turns: int
+
+    @classmethod
+    def of(cls, frame: VideoFrame, stream: VideoStream, max_side: int) -> _Shape:
+        width, height = square_pixels(frame.width, frame.height, stream.sample_aspect_ratio)
+        scale = min(1.0, max_side / max(width, height))
+        return cls(_even(width * scale), _even(height * scale), round(frame.rotation / 90) % 4)
+
+    def picture(self, frame: VideoFrame) -> Picture:
+        """A frame as RGB. Raises UnreadableMedia."""
+        # Untagged video is BT.601 when small and BT.709 when large: what players assume.
+        untagged = frame.colorspace == 2
+        try:
+            rgb = frame.reformat(
+                width=self.width,
+                height=self.height,
+                format="rgb24",
+                src_colorspace=Colorspace.ITU709 if untagged and frame.height >= 720 else None,
+                interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
+            ).to_ndarray()
+        except (av.FFmpegError, ValueError) as error:
+            raise UnreadableMedia("The video is in a pixel format that cannot be read.") from error
+        # FFmpeg counts counter-clockwise, as numpy does.
+        return np.ascontiguousarray(np.rot90(np.asarray(rgb, np.uint8), self.quarter_turns))
+
+
+def square_pixels(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
+    """The size of a picture after its pixels are made square; a wild aspect is not believed."""
+    if aspect is None or not Fraction(1, 4) <= aspect <= 4:
+        return width, height
+    return max(1, round(width * aspect)), height
+
+
+def _even(size: float) -> int:
+    return max(2, round(size / 2) * 2)
+
+
+def load_image(path: Path, *, max_side: int, max_pixels: int = MAX_STILL_PIXELS) -> Picture:
+    """A still as RGB: upright by EXIF, flattened on white, no side longer than ``max_side``.
+
+    Raises TooLarge, UnreadableMedia.
+    """
+    with open_still(path, "image", max_pixels=max_pixels) as still:
+        try:
+            small = _scaled_down(still, max_side)
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's plugins raise whatever they stumble over
+            raise UnreadableMedia("The image is broken and cannot be decoded.") from error
+    return np.ascontiguousarray(np.asarray(small, np.uint8))
+
+
+def _scaled_down(still: Image.Image, max_side: int) -> Image.Image:
+    scale = min(1.0, max_side / max(still.size))
+    # A JPEG can be decoded at an eighth of its size; twice the target keeps it sharp.
+    still.draft(None, (ceil(2 * scale * still.width), ceil(2 * scale * still.height)))
+    upright = _eight_bits(ImageOps.exif_transpose(still))
+    scale = min(1.0, max_side / max(upright.size))
+    size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
+    small = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if small.mode == "RGB":
+        return small
+    white = Image.new("RGBA", size, "white")
+    return Image.alpha_composite(white, small).convert("RGB")
+
+
+def _eight_bits(still: Image.Image) -> Image.Image:
+    """Any mode as RGB, or as RGBA when something shines through."""
+    if still.mode.startswith(("I", "F")):
+        # Pillow would cut deep grey off at 255 instead of scaling it.
+        depth = np.asarray(still, np.float32)
+        white = max(float(np.nanmax(depth)), 1.0)
+        full = 65535.0 if white > 255 else 255.0 if white > 1 else 1.0
+        grey = np.clip(np.nan_to_num(depth) * (255.0 / full), 0, 255).astype(np.uint8)
+        still = Image.fromarray(grey)
+    return still.convert("RGBA" if still.has_transparency_data else "RGB")
