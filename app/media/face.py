@@ -61,39 +61,38 @@ def _packaged_models() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A face as the detector sees it: edges in pixels, ``score`` 0..1 and six key points.
+    """A face as the detector sees it.
 
-    ``key_points`` are 6 x 2 pixels: right eye, left eye, nose, mouth, right ear, left ear.
+    ``edges`` are left, top, right and bottom in pixels; ``score`` is 0..1; ``key_points`` are
+    6 x 2 pixels: right eye, left eye, nose, mouth, right ear, left ear.
     """
 
-    left: float
-    top: float
-    right: float
-    bottom: float
+    edges: Points
     score: float
     key_points: Points
 
     @property
     def size(self) -> float:
-        """The longer edge, in pixels."""
-        return max(self.right - self.left, self.bottom - self.top)
+        """The longer side, in pixels."""
+        return float(max(self.edges[2:] - self.edges[:2]))
 
     @property
     def centre(self) -> tuple[float, float]:
         """Pixels."""
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
-
-    @property
-    def area(self) -> float:
-        """Square pixels."""
-        return max(self.right - self.left, 0) * max(self.bottom - self.top, 0)
+        x, y = (self.edges[2:] + self.edges[:2]) / 2
+        return float(x), float(y)
 
     def overlap(self, other: Box) -> float:
         """Intersection over union, 0..1."""
-        width = min(self.right, other.right) - max(self.left, other.left)
-        height = min(self.bottom, other.bottom) - max(self.top, other.top)
-        common = max(width, 0) * max(height, 0)
-        return common / max(self.area + other.area - common, 1e-6)
+        common = _area(
+            np.maximum(self.edges[:2], other.edges[:2]), np.minimum(self.edges[2:], other.edges[2:])
+        )
+        both = _area(self.edges[:2], self.edges[2:]) + _area(other.edges[:2], other.edges[2:])
+        return common / max(both - common, 1e-6)
+
+
+def _area(top_left: Points, bottom_right: Points) -> float:
+    return float(np.prod(np.maximum(bottom_right - top_left, 0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,19 +218,17 @@ class FaceMesh:
         boxes, scores = _outputs_by_size(self._detector)
         probable = 1 / (1 + np.exp(-np.clip(scores.ravel().astype(np.float64), -80, 80)))
         likely = np.flatnonzero(probable > least_score)
-        # Centre, size and key points in pixels of the network's input; all but sizes from an anchor.
+        # Centre, size and key points, in pixels of its input; all but the size from an anchor.
         values = boxes.reshape(-1, 8, 2)[likely].astype(np.float64) / _DETECTOR_SIDE
         values[:, 0] += self._anchors[likely]
         values[:, 2:] += self._anchors[likely, None]
         values *= side
         sizes = values[:, 1].copy()
         values += (left, top)
-        corners = np.hstack([values[:, 0] - sizes / 2, values[:, 0] + sizes / 2]).tolist()
+        edges = np.hstack([values[:, 0] - sizes / 2, values[:, 0] + sizes / 2])
         return [
-            Box(*corner, float(score), key_points)
-            for corner, score, key_points in zip(
-                corners, probable[likely], values[:, 2:], strict=True
-            )
+            Box(edge, float(score), key_points)
+            for edge, score, key_points in zip(edges, probable[likely], values[:, 2:], strict=True)
         ]
 
     def _landmarks(self, rgb: Picture, crop: _Crop) -> Face:
@@ -320,14 +317,10 @@ def _merged(boxes: list[Box]) -> list[Box]:
 def _average(boxes: list[Box]) -> Box:
     weights = np.array([box.score for box in boxes])
     weights /= weights.sum()
-    edges = np.array([(box.left, box.top, box.right, box.bottom) for box in boxes])
-    points = np.stack([box.key_points for box in boxes])
-    left, top, right, bottom = (float(edge) for edge in (edges * weights[:, None]).sum(0))
+    edges = np.stack([box.edges for box in boxes])
+    key_points = np.stack([box.key_points for box in boxes])
     return Box(
-        left,
-        top,
-        right,
-        bottom,
-        score=boxes[0].score,
-        key_points=(points * weights[:, None, None]).sum(0),
+        (edges * weights[:, None]).sum(0),
+        boxes[0].score,
+        (key_points * weights[:, None, None]).sum(0),
     )
