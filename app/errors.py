@@ -28,6 +28,7 @@ The first line of a class's docstring is its default sentence.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from app.model import Charged
@@ -116,6 +117,9 @@ class TooLarge(OrderError):
 
 class InvalidRequest(OrderError):
     """A field is missing or wrong."""
+
+    errors: Sequence[Mapping[str, object]] | None = None
+    """Everything that is wrong, where it is more than the sentence says."""
 
 
 class NoFace(OrderError):

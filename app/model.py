@@ -145,6 +145,7 @@ class Job:
     progress: float | None = None
     message: str | None = None
     ticket: Ticket | None = None
+    video: Video | None = None
     result: Media | None = None
     warnings: tuple[str, ...] = ()
     error: Mapping[str, object] | None = None

@@ -1,0 +1,177 @@
+"""Takes an order at the door: receives, looks into and refuses, before anything is spent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
+from starlette.requests import Request
+
+from app.api.problems import invalid
+from app.api.uploads import MEGABYTE, Form, Slot, Upload, receive
+from app.archive import Archive
+from app.errors import InvalidRequest, Overloaded, UnreadableMedia
+from app.media.probe import Limits, probe_audio, probe_face
+from app.model import Job, Media, Phase, State
+from app.providers import Providers
+from app.providers.base import Options, Provider
+from app.settings import Settings
+from app.store import Store
+from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
+
+_PROBE_SECONDS = 30
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_BUSY_FOR = 10
+"""Seconds after which a caller may find room again."""
+
+
+class OrderFields(BaseModel):
+    """The text fields of `POST /lipsync`."""
+
+    provider: str | None = None
+    options: dict[str, Any] = {}
+    wait: Annotated[float, Field(ge=0, le=3600)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Where orders are taken: everything that is asked about one before it becomes a job."""
+
+    settings: Settings
+    store: Store
+    archive: Archive
+    providers: Providers
+    inspections: WorkerPool
+
+    async def take(self, request: Request) -> tuple[Job, float | None]:
+        """Make a job of a request, and say how long its caller wants to wait, in seconds.
+
+        Raises an OrderError, ProviderNotConfigured or Overloaded; then nothing is left behind.
+        """
+        job_id = new_job_id()
+        folder = await asyncio.to_thread(self.archive.open, job_id)
+        try:
+            return await self._take(
+                request,
+                job_id,
+                {
+                    "image": Slot(folder / "face", int(self.settings.max_image_mb * MEGABYTE)),
+                    "audio": Slot(folder / "audio", int(self.settings.max_audio_mb * MEGABYTE)),
+                },
+            )
+        except BaseException:
+            await asyncio.to_thread(self.archive.discard, job_id)
+            raise
+
+    async def _take(
+        self, request: Request, job_id: str, slots: Mapping[str, Slot]
+    ) -> tuple[Job, float | None]:
+        form = await receive(request, slots)
+        fields = _fields(form)
+        provider = self.providers.choose(fields.provider)
+        options = _options(provider, fields.options)
+        await self._refuse_overload()
+        face, audio = await self._look_into(form)
+        job = Job(
+            id=job_id,
+            provider=provider.name,
+            state=State.QUEUED,
+            phase=Phase.RECEIVED,
+            created_at=datetime.now(UTC),
+            face=face,
+            audio=audio,
+            options=options.model_dump(mode="json"),
+            base_url=self._base_url(request),
+        )
+        await self.store.add(job)
+        return job, fields.wait
+
+    async def _refuse_overload(self) -> None:
+        if await self.store.count_unfinished() >= self.settings.worker_concurrency:
+            raise Overloaded(retry_after=_BUSY_FOR)
+
+    async def _look_into(self, form: Form) -> tuple[Media, Media]:
+        limits = Limits(max_seconds=self.settings.max_media_seconds)
+        return await asyncio.gather(
+            self._probe(probe_face, form.files["image"], limits),
+            self._probe(probe_audio, form.files["audio"], limits),
+        )
+
+    async def _probe(self, probe: Callable[..., Media], upload: Upload, limits: Limits) -> Media:
+        try:
+            return await self.inspections.run(
+                partial(probe, upload.path, sha256=upload.sha256, limits=limits),
+                seconds=_PROBE_SECONDS,
+            )
+        except (WorkerDied, WorkerTimedOut, MemoryError):
+            raise UnreadableMedia(
+                f"The {upload.path.name} takes too long or too much memory to read."
+            ) from None
+
+    def _base_url(self, request: Request) -> str:
+        return str(self.settings.public_base_url or request.base_url).rstrip("/")
+
+
+def new_job_id() -> str:
+    """An id that sorts by time and cannot be guessed: a ULID (https://github.com/ulid/spec)."""
+    number = (int(time.time() * 1000) << 80) | secrets.randbits(80)
+    return "lsj_" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def _fields(form: Form) -> OrderFields:
+    _refuse_missing(form)
+    known = {name: text for name, text in form.fields.items() if name in OrderFields.model_fields}
+    values: dict[str, Any] = {name: text for name, text in known.items() if text.strip()}
+    if "options" in values:
+        values["options"] = _json_object(values["options"])
+    try:
+        return OrderFields.model_validate(values)
+    except ValidationError as problem:
+        raise invalid(problem.errors()) from None
+
+
+def _refuse_missing(form: Form) -> None:
+    missing = [
+        {
+            "type": "missing",
+            "loc": ["body", name],
+            "msg": "Field required" if name not in form.fields else "This must be a file",
+        }
+        for name in ("image", "audio")
+        if name not in form.files
+    ]
+    if missing:
+        raise invalid(missing)
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise InvalidRequest('options: This must be a JSON object, such as {"seed": 3}.')
+    return value
+
+
+def _options(provider: Provider, values: Mapping[str, Any]) -> Options:
+    unknown = sorted(set(values) - set(provider.options.model_fields))
+    if unknown:
+        known = ", ".join(provider.options.model_fields)
+        raise InvalidRequest(
+            f"options: {provider.label} has no option {', '.join(unknown)}. It has: {known}."
+        )
+    try:
+        return provider.options.model_validate(values)
+    except ValidationError as problem:
+        raise invalid(
+            [{**error, "loc": ["body", "options", *error["loc"]]} for error in problem.errors()]
+        ) from None

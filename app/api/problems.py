@@ -1,0 +1,148 @@
+"""Every error as a problem (RFC 9457), in one shape and with one clear sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from app.errors import InternalError, InvalidRequest, LipSyncError, NotFound, every_error
+from app.model import Charged, Job
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(BaseModel):
+    """What every error answer looks like."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    provider: str | None = None
+    job_id: str | None = None
+    retryable: bool = False
+    charged: Charged = Charged.NO
+    errors: list[dict[str, Any]] | None = None
+
+
+class ProblemResponse(JSONResponse):
+    """A problem on its way out."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
+        content = problem.model_dump(mode="json", exclude_none=True)
+        super().__init__(content, problem.status, headers)
+
+
+class JobProblem(Exception):
+    """A job's failure, told to the caller who waited for it."""
+
+    def __init__(self, error: LipSyncError, job: Job, location: str) -> None:
+        self.error = error
+        self.job = job
+        self.location = location
+
+
+def problem_of(error: LipSyncError, *, job: Job | None = None) -> Problem:
+    """The problem that tells of an error, and of the job it befell."""
+    return Problem(
+        type=f"/problems/{error.code.replace('_', '-')}",
+        title=error.title,
+        status=error.status,
+        detail=error.detail,
+        code=error.code,
+        provider=job.provider if job else None,
+        job_id=job.id if job else None,
+        retryable=error.retryable,
+        charged=error.charged,
+        errors=getattr(error, "errors", None),
+    )
+
+
+def recall(code: str, detail: str, charged: Charged) -> LipSyncError:
+    """The error that a stored job failed with."""
+    kind = next((kind for kind in every_error() if kind.code == code), InternalError)
+    return kind(detail, charged=charged)
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of the app answered as a problem."""
+    app.add_exception_handler(LipSyncError, _lipsync_error)  # type: ignore[arg-type]
+    app.add_exception_handler(JobProblem, _job_problem)  # type: ignore[arg-type]
+    app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
+    app.add_exception_handler(Exception, _bug)
+
+
+def documented(*kinds: type[LipSyncError]) -> dict[int | str, dict[str, Any]]:
+    """The problems a route can answer, with an example of each, for its OpenAPI ``responses``."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        response = responses.setdefault(kind.status, _documented_response())
+        examples = response["content"]["application/problem+json"]["examples"]
+        example = problem_of(kind()).model_dump(mode="json", exclude_none=True)
+        examples[kind.code] = {"summary": kind.title, "value": example}
+        response["description"] = ", ".join(e["summary"] for e in examples.values())
+    return responses
+
+
+def _documented_response() -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "model": Problem,
+        "content": {"application/problem+json": {"schema": schema, "examples": {}}},
+    }
+
+
+async def _lipsync_error(_request: Request, error: LipSyncError) -> ProblemResponse:
+    return ProblemResponse(problem_of(error), _headers(error))
+
+
+async def _job_problem(_request: Request, problem: JobProblem) -> ProblemResponse:
+    headers = {"Location": problem.location, **_headers(problem.error)}
+    return ProblemResponse(problem_of(problem.error, job=problem.job), headers)
+
+
+async def _invalid(_request: Request, error: RequestValidationError) -> ProblemResponse:
+    return ProblemResponse(problem_of(invalid(error.errors())))
+
+
+async def _http(_request: Request, error: HTTPException) -> ProblemResponse:
+    ours = NotFound() if error.status_code == 404 else InvalidRequest(f"{error.detail}.")
+    problem = problem_of(ours).model_copy(update={"status": error.status_code})
+    return ProblemResponse(problem, dict(error.headers or {}))
+
+
+async def _bug(_request: Request, error: Exception) -> ProblemResponse:
+    reference = uuid4().hex[:12]
+    log.error("a request met a bug", reference=reference, exc_info=error)
+    detail = f"Something went wrong here. Log reference: {reference}."
+    return ProblemResponse(problem_of(InternalError(detail)))
+
+
+def invalid(errors: Iterable[Any]) -> InvalidRequest:
+    """One sentence about the first thing that is wrong, and the list of all."""
+    listed = [{key: error[key] for key in ("type", "loc", "msg")} for error in errors]
+    places = [str(part) for part in listed[0]["loc"] if part not in ("body", "query", "path")]
+    sentence = f"{'.'.join(places)}: {listed[0]['msg']}." if places else f"{listed[0]['msg']}."
+    problem = InvalidRequest(sentence)
+    problem.errors = listed
+    return problem
+
+
+def _headers(error: LipSyncError) -> dict[str, str]:
+    headers = {}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return headers

@@ -1,0 +1,145 @@
+"""The JSON that callers read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+
+from app.model import Charged, Job, Phase, State
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(
+        lambda moment: moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        return_type=str,
+    ),
+]
+
+
+class CostOut(BaseModel):
+    """What a job costs in the provider's own unit; null where it is not known."""
+
+    estimated: float | None
+    charged: float | None
+    unit: str
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    code: str
+    detail: str
+    charged: Charged
+
+
+class JobOut(BaseModel):
+    """The job resource: the answer of `POST /lipsync`, and of `GET /lipsync/{job_id}`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "job_id": "lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN",
+                "status": "success",
+                "provider": "local",
+                "video_url": "http://localhost:8000/lipsync/lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN/video",
+                "download_url": (
+                    "http://localhost:8000/lipsync/lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN/video"
+                ),
+                "run_id": None,
+                "provider_url": None,
+                "message": "Lip-sync video generated successfully!",
+                "progress": 1.0,
+                "phase": "done",
+                "created_at": "2026-11-20T11:18:00Z",
+                "finished_at": "2026-11-20T11:18:04Z",
+                "duration_seconds": 7.48,
+                "file_size": 2048576,
+                "content_type": "video/mp4",
+                "expires_at": None,
+                "cost": None,
+                "warnings": [],
+                "error": None,
+            }
+        }
+    )
+
+    job_id: str
+    status: State
+    provider: str
+    video_url: str | None = Field(description="plays in a browser without credentials")
+    download_url: str | None = Field(description="this service's own stable link")
+    run_id: str | None = Field(description="the provider's own id of the run")
+    provider_url: str | None
+    message: str | None
+    progress: float | None = Field(description="0..1, or null where it is not known")
+    phase: Phase
+    created_at: Moment
+    finished_at: Moment | None
+    duration_seconds: float | None
+    file_size: int | None = Field(description="bytes")
+    content_type: str | None
+    expires_at: Moment | None
+    cost: CostOut | None
+    warnings: list[str]
+    error: JobError | None
+
+
+def job_out(job: Job) -> JobOut:
+    """The job as its readers see it."""
+    own_link = f"{job.base_url}/lipsync/{job.id}/video" if job.result else None
+    hosted_link = job.video.url if job.video else None
+    return JobOut(
+        job_id=job.id,
+        status=job.state,
+        provider=job.provider,
+        video_url=hosted_link or own_link,
+        download_url=own_link,
+        run_id=job.ticket.get("run_id") if job.ticket else None,
+        provider_url=None,
+        message=job.message,
+        progress=job.progress,
+        phase=job.phase,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        duration_seconds=round(job.result.duration, 3)
+        if job.result and job.result.duration
+        else None,
+        file_size=job.result.size if job.result else None,
+        content_type="video/mp4" if job.result else None,
+        expires_at=None,
+        cost=None,
+        warnings=list(job.warnings),
+        error=JobError.model_validate(job.error) if job.error else None,
+    )
+
+
+class TakesOut(BaseModel):
+    """What a provider accepts."""
+
+    image: bool
+    video: bool
+    formats: list[str]
+    max_seconds: float | None
+
+
+class ProviderOut(BaseModel):
+    """One provider, and whether it can take orders."""
+
+    name: str
+    label: str
+    configured: bool
+    takes: TakesOut | None
+    options: dict[str, Any] | None = Field(description="JSON Schema of its options")
+    pricing: str | None
+    can_cancel: bool
+    docs_url: str | None
+    setup_hint: str | None
+
+
+class ProvidersOut(BaseModel):
+    """Every provider, in order of preference."""
+
+    providers: list[ProviderOut]
+    default: str

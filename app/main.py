@@ -1,0 +1,163 @@
+"""Puts the service together: settings, store, engine, providers and routes; nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from app.api import problems, service
+from app.api import providers as provider_routes
+from app.api.lipsync import LipsyncRoutes
+from app.api.orders import Counter
+from app.archive import Archive
+from app.media.face import face_models_dir
+from app.polling import RealClock
+from app.providers import AUTO, Providers
+from app.providers.local import Local, LocalConfig
+from app.runner import Runner
+from app.settings import Settings, SettingsError
+from app.store import Store
+from app.workers import WorkerPool
+
+INSPECTIONS = 2
+INSPECTION_MEMORY = 3 << 30
+"""Bytes of address space; what an inspection really uses is a fraction of it."""
+EXPOSED_HEADERS = (
+    "Location",
+    "Retry-After",
+    "Preference-Applied",
+    "Content-Disposition",
+    "Content-Range",
+    "Accept-Ranges",
+    "ETag",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The application, and the event that has it let waiting callers go."""
+
+    asgi: ASGIApp
+    closing: asyncio.Event
+
+
+class _Rooms:
+    """Everything with a life: opened together, closed in the opposite order."""
+
+    def __init__(self, settings: Settings, local: LocalConfig) -> None:
+        self.data = _data_folder(settings)
+        self.models = _face_models(local)
+        self.store = Store(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}", root=self.data)
+        self.archive = Archive(self.data / "jobs")
+        self.inspections = WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True)
+        self.local = Local(
+            local,
+            models=self.models,
+            max_media_seconds=settings.max_media_seconds,
+            job_seconds=settings.job_timeout_seconds,
+        )
+        self.providers = _providers(settings, self.local)
+        self.runner = Runner(
+            self.store,
+            self.archive,
+            self.providers,
+            self.inspections,
+            models=self.models,
+            job_seconds=settings.job_timeout_seconds,
+            clock=RealClock(),
+        )
+
+    @asynccontextmanager
+    async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as closing:
+            closing.enter_context(_sole_process(self.data))
+            await self.store.open()
+            closing.push_async_callback(self.store.close)
+            await asyncio.to_thread(self.archive.sweep, await self.store.ids())
+            closing.push_async_callback(self.inspections.close)
+            closing.push_async_callback(self.local.close)
+            closing.push_async_callback(self.runner.stop)
+            await self.runner.start(self.data / "workflows.db")
+            yield
+
+
+def build(settings: Settings, local: LocalConfig) -> Service:
+    """The whole service. Raises SettingsError for a setting that cannot work."""
+    rooms = _Rooms(settings, local)
+    app = FastAPI(
+        title="Lipsync Gateway",
+        description="One image (still or video) and one voice in, one talking video out.",
+        version="0.1.0",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=rooms.lifespan,
+    )
+    closing = asyncio.Event()
+    counter = Counter(settings, rooms.store, rooms.archive, rooms.providers, rooms.inspections)
+    hold = settings.lipsync_timeout_seconds
+    app.include_router(LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing).router())
+    app.include_router(provider_routes.routes(rooms.providers))
+    app.include_router(service.routes({"store": rooms.store.check}))
+    service.install_docs(app)
+    problems.install(app)
+    return Service(_open_to_pages(app, settings), closing)
+
+
+def _open_to_pages(app: FastAPI, settings: Settings) -> ASGIApp:
+    """CORS around everything: inside, it would miss the errors that users most need to read."""
+    return CORSMiddleware(
+        app,
+        allow_origins=settings.cors_allow_origins,
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED_HEADERS,
+    )
+
+
+def _data_folder(settings: Settings) -> Path:
+    folder = settings.data_dir.resolve()
+    try:
+        (folder / "jobs").mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise SettingsError(f"DATA_DIR: {problem.strerror}: {folder}.") from None
+    return folder
+
+
+def _face_models(local: LocalConfig) -> Path:
+    try:
+        return face_models_dir(local.face_models_dir)
+    except FileNotFoundError as problem:
+        raise SettingsError(f"FACE_MODELS_DIR: {problem}") from None
+
+
+def _providers(settings: Settings, local: Local) -> Providers:
+    providers = Providers(local, default=settings.default_provider, order=settings.provider_order)
+    known = ", ".join(providers.names)
+    if settings.default_provider not in (*providers.names, AUTO):
+        raise SettingsError(f"DEFAULT_PROVIDER: this must be {AUTO} or one of {known}.")
+    if unknown := set(settings.provider_order) - set(providers.names):
+        raise SettingsError(
+            f"PROVIDER_ORDER: there is no {', '.join(sorted(unknown))}. Known: {known}."
+        )
+    return providers
+
+
+@contextmanager
+def _sole_process(data: Path) -> Iterator[None]:
+    """Hold the folder: two processes on one SQLite file would carry out each other's jobs."""
+    with (data / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SettingsError(
+                f"DATA_DIR: another process of this service already uses {data}."
+            ) from None
+        yield

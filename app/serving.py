@@ -1,0 +1,79 @@
+"""Runs the service under uvicorn, with log lines of one shape and a clean end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from types import FrameType
+
+import structlog
+import uvicorn
+from structlog.typing import Processor
+
+from app.main import Service, build
+from app.providers.local import LocalConfig
+from app.settings import Settings, SettingsError, read
+
+GRACE_SECONDS = 10
+"""How long requests may take to end after SIGTERM; whoever waits for a video is let go at once."""
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, service: Service, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._closing = service.closing
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._closing.set()
+        super().handle_exit(sig, frame)
+
+
+def serve(host: str, port: int) -> int:
+    """Serve until SIGTERM or Ctrl-C. The exit code is 2 for a setting that cannot work."""
+    try:
+        settings = read(Settings)
+        _log(settings)
+        service = build(settings, read(LocalConfig))
+    except SettingsError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    config = uvicorn.Config(
+        service.asgi,
+        host=host,
+        port=port,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+    )
+    server = _Server(service, config)
+    server.run()
+    return 0 if server.started else 2
+
+
+def _log(settings: Settings) -> None:
+    """One shape for our own lines and everybody else's: text for people, JSON for machines."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    as_json = settings.log_format == "json"
+    renderer: list[Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )

@@ -1,0 +1,76 @@
+"""The service's own settings, from the environment or `.env`; a provider's stand in its file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import (
+    Field,
+    HttpUrl,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+FROM_ENVIRONMENT = SettingsConfigDict(
+    env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+)
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class SettingsError(Exception):
+    """A setting that cannot work, in one sentence that names its variable."""
+
+
+class Settings(BaseSettings):
+    """What an operator can say about the service; the names are those of the variables."""
+
+    model_config = FROM_ENVIRONMENT
+
+    default_provider: str = "auto"
+    provider_order: Words = (
+        "gooey",
+        "magic_hour",
+        "aiml_pixverse",
+        "fal_sync_lipsync",
+        "fal_lipsync",
+    )
+    lipsync_timeout_seconds: PositiveFloat = 120
+    job_timeout_seconds: PositiveFloat = 1800
+    data_dir: Path = Path("./data")
+    public_base_url: HttpUrl | None = None
+    cors_allow_origins: Words = ("*",)
+    max_image_mb: PositiveFloat = 200
+    max_audio_mb: PositiveFloat = 100
+    max_media_seconds: PositiveFloat = 600
+    worker_concurrency: PositiveInt = Field(default=500, le=10_000)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["console", "json"] = "console"
+
+    @field_validator("provider_order", "cors_allow_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def read(kind: type[S]) -> S:
+    """Read one group of settings. Raises SettingsError for the first that cannot work."""
+    try:
+        return kind()
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        variable = "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{variable}: {first['msg']}.") from None

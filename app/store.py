@@ -1,0 +1,178 @@
+"""Jobs at rest: the one record of each job that every reader sees.
+
+Everything is written through :class:`Store`, one row a job. A final row never changes again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.model import Job, Kind, Media, Phase, State, Video
+
+_metadata = sa.MetaData()
+_jobs = sa.Table(
+    "jobs",
+    _metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("provider", sa.String, nullable=False),
+    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("phase", sa.String, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),  # seconds since 1970, UTC
+    sa.Column("finished_at", sa.Float),
+    sa.Column("submitting_at", sa.Float),  # the intent: about to submit, and perhaps paid for
+    sa.Column("progress", sa.Float),
+    sa.Column("message", sa.String),
+    sa.Column("base_url", sa.String, nullable=False),
+    sa.Column("face", sa.JSON, nullable=False),
+    sa.Column("audio", sa.JSON, nullable=False),
+    sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("ticket", sa.JSON(none_as_null=True)),
+    sa.Column("video", sa.JSON(none_as_null=True)),  # where the provider left its result
+    sa.Column("result", sa.JSON(none_as_null=True)),  # our own copy of it
+    sa.Column("warnings", sa.JSON, nullable=False),
+    sa.Column("error", sa.JSON(none_as_null=True)),
+)
+_UNFINISHED = _jobs.c.state.in_([State.QUEUED, State.PROCESSING])
+
+
+class Store:
+    """The jobs table in a database of its own. Paths are kept relative to ``root``."""
+
+    def __init__(self, url: str, *, root: Path) -> None:
+        self._engine = _engine(url)
+        self._root = root
+        self._news: dict[str, asyncio.Event] = {}
+
+    async def open(self) -> None:
+        """Make the table where there is none."""
+        async with self._engine.begin() as connection:
+            await connection.run_sync(_metadata.create_all)
+
+    async def close(self) -> None:
+        """Let go of the database."""
+        await self._engine.dispose()
+
+    async def check(self) -> None:
+        """Raise what the database raises when it cannot be written to."""
+        async with self._engine.begin() as connection:
+            await connection.execute(sa.update(_jobs).where(sa.false()).values(message=None))
+
+    async def add(self, job: Job) -> None:
+        """Record a new job. When this returns, it outlives the process and the power."""
+        async with self._engine.begin() as connection:
+            await connection.execute(sa.insert(_jobs).values(self._row(job)))
+
+    async def find(self, job_id: str) -> Job | None:
+        """The job as it stands, or None."""
+        async with self._engine.connect() as connection:
+            rows = await connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id))
+            row = rows.mappings().one_or_none()
+        return self._job(row) if row else None
+
+    async def save(self, job_id: str, **changes: object) -> bool:
+        """Write what has changed. False, and nothing written, once the job is final."""
+        values = {name: self._value(value) for name, value in changes.items()}
+        change = sa.update(_jobs).where(_jobs.c.id == job_id, _UNFINISHED).values(values)
+        async with self._engine.begin() as connection:
+            written = (await connection.execute(change)).rowcount > 0
+        if news := self._news.pop(job_id, None):
+            news.set()
+        return written
+
+    async def intend(self, job_id: str) -> bool:
+        """Record that the job is about to be submitted. False if it was recorded before."""
+        change = (
+            sa.update(_jobs)
+            .where(_jobs.c.id == job_id, _jobs.c.submitting_at.is_(None))
+            .values(submitting_at=datetime.now(UTC).timestamp())
+        )
+        async with self._engine.begin() as connection:
+            return (await connection.execute(change)).rowcount > 0
+
+    async def count_unfinished(self) -> int:
+        """How many jobs are not final yet."""
+        query = sa.select(sa.func.count()).select_from(_jobs).where(_UNFINISHED)
+        async with self._engine.connect() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
+    async def unfinished(self) -> list[str]:
+        """The ids of the jobs that are not final yet, oldest first."""
+        query = sa.select(_jobs.c.id).where(_UNFINISHED).order_by(_jobs.c.created_at)
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def ids(self) -> set[str]:
+        """The ids of all jobs."""
+        async with self._engine.connect() as connection:
+            return set((await connection.execute(sa.select(_jobs.c.id))).scalars())
+
+    async def changed(self, job_id: str, *, within: float) -> None:
+        """Wait for the next change of a job, or ``within`` seconds."""
+        news = self._news.setdefault(job_id, asyncio.Event())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await news.wait()
+
+    def _row(self, job: Job) -> dict[str, object]:
+        return {name: self._value(getattr(job, name)) for name in Job.__slots__}
+
+    def _value(self, value: object) -> object:
+        if isinstance(value, Media):
+            relative = value.path.relative_to(self._root)
+            return asdict(value) | {"path": relative.as_posix()}
+        if isinstance(value, Video):
+            return {"url": value.url, "path": str(value.path) if value.path else None}
+        if isinstance(value, datetime):
+            return value.timestamp()
+        return list(value) if isinstance(value, tuple) else value
+
+    def _job(self, row: Mapping[Any, Any]) -> Job:
+        values = {name: row[name] for name in Job.__slots__}
+        return Job(
+            **values
+            | {
+                "state": State(row["state"]),
+                "phase": Phase(row["phase"]),
+                "created_at": _time(row["created_at"]),
+                "finished_at": _time(row["finished_at"]) if row["finished_at"] else None,
+                "face": self._media(row["face"]),
+                "audio": self._media(row["audio"]),
+                "video": _video(row["video"]) if row["video"] else None,
+                "result": self._media(row["result"]) if row["result"] else None,
+                "warnings": tuple(row["warnings"]),
+            }
+        )
+
+    def _media(self, facts: Mapping[str, Any]) -> Media:
+        known = {"path": self._root / facts["path"], "kind": Kind(facts["kind"])}
+        return Media(**{**facts, **known})
+
+
+def _video(facts: Mapping[str, str | None]) -> Video:
+    return Video(url=facts["url"], path=Path(facts["path"]) if facts["path"] else None)
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _engine(url: str) -> AsyncEngine:
+    engine = create_async_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine.sync_engine, "connect", keep_safe)
+    return engine
+
+
+def keep_safe(connection: Any, _record: object) -> None:
+    """Make SQLite survive a loss of power, and let readers and the writer work side by side."""
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")
