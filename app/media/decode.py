@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import islice, pairwise
 from math import ceil
 from pathlib import Path
 from statistics import median
-from typing import cast
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation
@@ -25,6 +22,15 @@ from PIL import Image, ImageOps
 
 from app.errors import TooLong, UnreadableMedia
 from app.media.opening import open_recording, open_still
+from app.media.streams import (
+    decoded_pictures,
+    decoded_sound,
+    picture_stream,
+    sound_stream,
+    square_pixels,
+    start_of,
+    stated_rate,
+)
 
 Samples = npt.NDArray[np.float32]
 """Mono sound, -1..1."""
@@ -70,7 +76,7 @@ def iter_audio(path: Path, rate: int) -> Iterator[Samples]:
     with open_recording(path, "audio") as container:
         stream = sound_stream(container)
         resampler = _MonoResampler(rate)
-        zero = _start_of(container)
+        zero = start_of(container)
         count = 0
         for frame in decoded_sound(container, stream):
             due = count if frame.time is None else round((frame.time - zero) * rate)
@@ -86,12 +92,6 @@ def iter_audio(path: Path, rate: int) -> Iterator[Samples]:
                 yield np.zeros(gap, np.float32)
             yield block
         yield resampler.flush()
-
-
-def _start_of(container: InputContainer) -> float:
-    """The instant 0, in seconds. What starts before 0 is priming, which nobody should hear."""
-    start = container.start_time
-    return max(0.0, start / av.time_base) if start is not None else 0.0
 
 
 class _MonoResampler:
@@ -133,65 +133,6 @@ def _joined(blocks: list[Samples]) -> Samples:
     return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
 
-def sound_stream(container: InputContainer) -> AudioStream:
-    """The first sound track. Raises UnreadableMedia."""
-    for stream in container.streams.audio:
-        if _decodable(stream):
-            return stream
-    if container.streams.audio:
-        raise UnreadableMedia("The audio is in a codec that cannot be read here.")
-    raise UnreadableMedia("The audio has no sound track.")
-
-
-def picture_stream(container: InputContainer) -> VideoStream:
-    """The first moving picture; a cover picture is none. Raises UnreadableMedia."""
-    streams = [stream for stream in container.streams.video if not is_cover(stream)]
-    for stream in streams:
-        if _decodable(stream):
-            return stream
-    if streams:
-        raise UnreadableMedia("The video is in a codec that cannot be read here.")
-    raise UnreadableMedia("The video has no picture.")
-
-
-def is_cover(stream: VideoStream) -> bool:
-    """Whether a "video" is the cover picture of a song."""
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _decodable(stream: AudioStream | VideoStream) -> bool:
-    return cast("object", stream.codec_context) is not None
-
-
-def decoded_sound(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    """Every frame that can be decoded; broken packets are passed over."""
-    for frame in _decoded(container, stream):
-        if isinstance(frame, AudioFrame) and frame.samples and frame.sample_rate:
-            yield frame
-
-
-def decoded_pictures(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-    """Every frame that can be decoded; broken packets are passed over."""
-    stream.thread_type = "AUTO"
-    for frame in _decoded(container, stream):
-        if isinstance(frame, VideoFrame):
-            yield frame
-
-
-def _decoded(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[object]:
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.FFmpegError):
-            return
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            continue
-        yield from frames
-
-
 def iter_video(path: Path, *, frame_rate: float | None, max_side: int) -> Iterator[Picture]:
     """The pictures of a video at a constant ``frame_rate`` (its own when None), one at a time.
 
@@ -203,7 +144,7 @@ def iter_video(path: Path, *, frame_rate: float | None, max_side: int) -> Iterat
     """
     with open_recording(path, "video") as container:
         stream = picture_stream(container)
-        own_rate = _rate_of(stream) or video_frame_rate(path)
+        own_rate = stated_rate(stream) or video_frame_rate(path)
         rate = frame_rate or own_rate
         shape: _Shape | None = None
         shown = 0
@@ -244,15 +185,7 @@ def video_frame_rate(path: Path) -> float:
     """
     with open_recording(path, "video") as container:
         stream = picture_stream(container)
-        return _rate_of(stream) or _measured_rate(container, stream)
-
-
-def _rate_of(stream: VideoStream) -> float | None:
-    # A browser's recorder writes its clock, 1000 ticks a second, where the rate should be.
-    for rate in (stream.average_rate, stream.guessed_rate):
-        if rate is not None and 1 <= rate <= 121:
-            return float(rate)
-    return None
+        return stated_rate(stream) or _measured_rate(container, stream)
 
 
 def _measured_rate(container: InputContainer, stream: VideoStream) -> float:
@@ -295,13 +228,6 @@ class _Shape:
         return np.ascontiguousarray(np.rot90(np.asarray(rgb, np.uint8), self.quarter_turns))
 
 
-def square_pixels(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:
-    """The size of a picture after its pixels are made square; a wild aspect is not believed."""
-    if aspect is None or not Fraction(1, 4) <= aspect <= 4:
-        return width, height
-    return max(1, round(width * aspect)), height
-
-
 def _even(size: float) -> int:
     return max(2, round(size / 2) * 2)
 
@@ -318,7 +244,7 @@ def load_image(path: Path, *, max_side: int, max_pixels: int = MAX_STILL_PIXELS)
             raise
         except Exception as error:  # Pillow's plugins raise whatever they stumble over
             raise UnreadableMedia("The image is broken and cannot be decoded.") from error
-    return np.ascontiguousarray(np.asarray(small, np.uint8))
+    return np.array(small, np.uint8)
 
 
 def _scaled_down(still: Image.Image, max_side: int) -> Image.Image:

@@ -29,8 +29,8 @@ _SOUND_CODECS = (
     "pcm_alaw pcm_mulaw pcm_u8 pcm_s8 pcm_s16le pcm_s16be pcm_s24le pcm_s24be pcm_s32le "
     "pcm_s32be pcm_f32le pcm_f32be pcm_f64le pcm_f64be"
 )
-
-_PILLOW_FORMATS = {"heif": "HEIF"}
+CODECS = frozenset(f"{_PICTURE_CODECS} {_SOUND_CODECS}".split())
+"""The decoders that cameras, phones, browsers and editors need; FFmpeg has hundreds more."""
 
 
 def open_recording(path: Path, what: str) -> InputContainer:
@@ -48,7 +48,7 @@ def open_recording(path: Path, what: str) -> InputContainer:
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": demuxer,
-        "codec_whitelist": ",".join((_PICTURE_CODECS + " " + _SOUND_CODECS).split()),
+        "codec_whitelist": ",".join(sorted(CODECS)),
         "max_pixels": str(MAX_FRAME_PIXELS),
         "max_streams": "32",
     }
@@ -64,14 +64,15 @@ def open_still(path: Path, what: str, *, max_pixels: int) -> Image.Image:
     Raises TooLarge, UnreadableMedia.
     """
     container = sniff(path) or ""
-    pillow_format = _PILLOW_FORMATS.get(container, container.upper())
     if container == "heif":
         _teach_pillow_heif()
+    if container == "webp" and _webp_pixels(path) > max_pixels:
+        raise _too_many_pixels(what, max_pixels)
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata and of sizes; sizes are judged below, metadata never.
             warnings.simplefilter("ignore")
-            image = Image.open(path, formats=[pillow_format])
+            image = Image.open(path, formats=[container.upper()])
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(what, max_pixels) from error
     except MemoryError:
@@ -86,6 +87,24 @@ def open_still(path: Path, what: str, *, max_pixels: int) -> Image.Image:
 
 def _too_many_pixels(what: str, max_pixels: int) -> TooLarge:
     return TooLarge(f"The {what} has more than {max_pixels / 1e6:g} megapixels, the limit here.")
+
+
+def _webp_pixels(path: Path) -> int:
+    """Pixels of a WebP's canvas (RFC 9649, section 2): Pillow claims its memory at once."""
+    with path.open("rb") as file:
+        head = file.read(30)
+    if head[12:16] == b"VP8X":
+        width, height = _little(head[24:27]) + 1, _little(head[27:30]) + 1
+    elif head[12:16] == b"VP8L":
+        sizes = _little(head[21:25])
+        width, height = (sizes & 0x3FFF) + 1, (sizes >> 14 & 0x3FFF) + 1
+    else:
+        width, height = _little(head[26:28]) & 0x3FFF, _little(head[28:30]) & 0x3FFF
+    return width * height
+
+
+def _little(number: bytes) -> int:
+    return int.from_bytes(number, "little")
 
 
 def _teach_pillow_heif() -> None:
