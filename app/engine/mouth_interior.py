@@ -1,0 +1,140 @@
+"""Paints what shows between parted lips: the dark of the mouth, the tongue and the teeth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.engine.anatomy import Head
+from app.engine.curves import Field, smoothstep
+from app.engine.lips import OPEN_GAP, Lips
+from app.engine.mouth_line import AtMouth, MouthLine
+from app.engine.palette import Palette
+from app.engine.teeth import Teeth, lower_teeth, own_teeth, upper_teeth
+from app.media.face import Picture
+
+_TEXTURE_DETAIL = 1.5  # pixels of a row of teeth for one of the picture
+_LEAST_GAP = 0.35  # pixels
+_EDGE = 0.75  # pixels: half the width over which the lips' edge passes into the dark
+
+
+@dataclass(frozen=True, slots=True)
+class Aperture:
+    """How a mouth is open in one frame.
+
+    ``millimetre`` is in pixels; ``jaw`` is its drop in mm; ``talk`` 0..1 fades the seam that is
+    drawn where the picture's lips never met.
+    """
+
+    line: MouthLine
+    millimetre: float
+    jaw: float
+    talk: float
+
+
+@dataclass(frozen=True, slots=True)
+class MouthInterior:
+    """The inside of one person's mouth.
+
+    ``own_teeth`` says that the upper row is the picture's own; ``seam`` 0..1 is how much closed
+    lips need a dark line drawn between them, because in the picture they are parted.
+    """
+
+    palette: Palette
+    upper: Teeth
+    lower: Teeth
+    own_teeth: bool
+    seam: float
+
+    @classmethod
+    def of_photo(cls, rgb: Picture, head: Head, lips: Lips) -> MouthInterior:
+        """For a still: with its own teeth if it shows them."""
+        palette = Palette.of(rgb, head)
+        made = cls.made(palette, lips, head.millimetre)
+        if lips.gap < OPEN_GAP:
+            return made
+        density = 2 * head.millimetre
+        return cls(palette, own_teeth(rgb, head, lips, density), made.lower, True, 0.75)
+
+    @classmethod
+    def made(
+        cls, palette: Palette, lips: Lips, millimetre: float, seam: float = 0
+    ) -> MouthInterior:
+        """With made teeth, for a picture in which a millimetre is that many pixels."""
+        density = max(_TEXTURE_DETAIL * millimetre, 2.0)
+        upper, lower = upper_teeth(lips, palette, density), lower_teeth(lips, palette, density)
+        return cls(palette, upper, lower, False, seam)
+
+    def paint(self, picture: Picture, place: AtMouth, skull: Field, aperture: Aperture) -> None:
+        """Onto a part of a picture, in place; ``skull`` are its pixels in the head's millimetres."""
+        skin = picture.astype(np.float32)
+        if self.seam:
+            skin = self._with_seam(skin, place, aperture)
+        if aperture.line.gap >= _LEAST_GAP:
+            opacity = _opacity(place, aperture.line)[..., None]
+            skin += (self._inside(place, skull, aperture) - skin) * opacity
+        picture[...] = np.clip(skin + np.float32(0.5), 0, 255).astype(np.uint8)
+
+    def _inside(self, place: AtMouth, skull: Field, aperture: Aperture) -> Field:
+        millimetre = np.float32(aperture.millimetre)
+        under_lip = (place.below - place.upper) / millimetre
+        over_lip = (place.lower - place.below) / millimetre
+        from_corner = np.minimum(place.along, aperture.line.length - place.along) / millimetre
+        gap = aperture.line.gap / aperture.millimetre
+        colours = self._throat(place, over_lip, aperture, gap)
+        on_jaw = skull - np.array([0, aperture.jaw], np.float32)
+        colours = _covered(colours, self.lower.at(on_jaw), _clipped(over_lip / 2.0 + 0.45, 0.45))
+        if self.own_teeth:
+            shade = _clipped(0.72 + 0.28 * under_lip / 1.6, 0.72)
+        else:
+            # Little light falls in through a narrow gap.
+            shade = (0.68 + 0.26 * min(gap / 6, 1)) * _clipped(0.50 + 0.42 * under_lip / 2.2, 0.5)
+        colours = _covered(colours, self.upper.at(skull), shade)
+        lips_shadow = _clipped(0.55 + 0.45 * np.minimum(under_lip / 1.3, over_lip), 0.5)
+        corner_shadow = 0.45 + 0.55 * smoothstep(from_corner / 6)
+        return colours * (lips_shadow * corner_shadow)[..., None]
+
+    def _throat(self, place: AtMouth, over_lip: Field, aperture: Aperture, gap: float) -> Field:
+        """The dark, and in it the tongue: a mound that rests behind the lower teeth."""
+        aside = np.clip(2 * place.along / np.float32(aperture.line.length) - 1, -1, 1)
+        dark = self.palette.cavity * (1.15 - 0.55 * np.abs(aside))[..., None]
+        room = min(max(gap - 2.0, 0.0), 9.0)
+        mound = np.clip(1 - np.abs(aside) / np.float32(0.78), 0, 1)
+        height = room * 0.60 * np.sqrt(mound) + 0.6
+        depth = height - over_lip  # below the tongue's edge
+        opacity = (
+            smoothstep(depth / 1.6 + 0.3) * smoothstep(mound * 2.2) * (0.92 * min(room / 3, 1))
+        )
+        furrow = 1 - 0.10 * np.exp(-((aside / np.float32(0.08)) ** 2))
+        light = (0.50 + 0.45 * np.clip(depth / 4, 0, 1)) * furrow
+        return dark + (self.palette.tongue * light[..., None] - dark) * opacity[..., None]
+
+    def _with_seam(self, skin: Field, place: AtMouth, aperture: Aperture) -> Field:
+        millimetre = aperture.millimetre
+        from_middle = place.below - (place.upper + place.lower) / 2
+        line = np.exp(-((from_middle / np.float32(max(0.8, 0.42 * millimetre))) ** 2))
+        from_corner = np.minimum(place.along, aperture.line.length - place.along)
+        line *= smoothstep(from_corner / np.float32(3 * millimetre))
+        line *= np.clip(1 - (place.lower - place.upper) / np.float32(1.5 * millimetre), 0, 1)
+        opacity = (line * np.float32(self.seam * aperture.talk))[..., None]
+        return skin + (1.6 * self.palette.cavity - skin) * opacity
+
+
+def _opacity(place: AtMouth, line: MouthLine) -> Field:
+    """1 between the lips, 0 on them, and smooth in between."""
+    width = np.float32(2 * _EDGE)
+    opacity = _clipped((place.below - place.upper) / width + 0.5)
+    opacity *= _clipped((place.lower - place.below) / width + 0.5)
+    opacity *= _clipped((place.lower - place.upper) / np.float32(1.2 * _EDGE))
+    opacity *= (place.along > 0) & (place.along < line.length)
+    return opacity
+
+
+def _covered(colours: Field, teeth: Field, shade: Field) -> Field:
+    lit = teeth[..., :3] * shade[..., None]
+    return colours + (lit - colours) * teeth[..., 3:]
+
+
+def _clipped(value: Field, least: float = 0.0) -> Field:
+    return np.clip(value, np.float32(least), np.float32(1)).astype(np.float32, copy=False)

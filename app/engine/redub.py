@@ -1,0 +1,88 @@
+"""Paints a video's frames anew: the same person, saying something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from app.engine.anatomy import Head
+from app.engine.curves import Field, smooth_step
+from app.engine.footage import there_and_back
+from app.engine.lips import mesh_lips, video_lips
+from app.engine.mouth import Mouth
+from app.engine.mouth_interior import MouthInterior
+from app.engine.sampling import Border, bicubic
+from app.engine.speech import Pose
+from app.engine.tracking import TrackedFace, upright
+from app.engine.warp import LowerFace
+from app.media.face import Picture
+
+_SEAM = 0.75  # how dark the line is that is drawn where the lips of the source are parted
+_SEAM_FROM, _SEAM_OVER = 0.8, 1.0  # mm of gap
+
+
+@dataclass(frozen=True, slots=True)
+class TalkingVideo:
+    """A video whose face can be posed. Many threads may paint from it at once.
+
+    ``play`` opens the video from its start; ``folder`` is where frames may be kept for a while.
+    """
+
+    face: TrackedFace
+    interior: MouthInterior
+    play: Callable[[], Iterable[Picture]]
+    folder: Path
+
+    @classmethod
+    def of(
+        cls, face: TrackedFace, play: Callable[[], Iterable[Picture]], folder: Path
+    ) -> TalkingVideo:
+        """For a face that was tracked through what ``play`` plays."""
+        lips = video_lips(Head(face.points[0].astype(np.float64)), face.seam)
+        return cls(face, MouthInterior.made(face.palette, lips, face.millimetre), play, folder)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.face.width, self.face.height
+
+    def frames(self, poses: list[Pose]) -> Iterator[Callable[[], Picture]]:
+        """A job for each pose, in order; each paints one frame."""
+        known = len(self.face.points)
+        footage = there_and_back(self.play(), known, len(poses), self.folder)
+        for pose, (number, rgb) in zip(poses, footage, strict=True):
+            yield partial(self._paint, rgb, number, pose)
+
+    def _paint(self, rgb: Picture, number: int, pose: Pose) -> Picture:
+        frame = upright(rgb, self.face.quarter_turns)
+        certainty = float(self.face.certainty[number])
+        if not certainty:
+            return frame
+        head = Head(self.face.points[number].astype(np.float64))
+        region = LowerFace.of(head, *self.size)
+        seam = _SEAM * smooth_step((mesh_lips(head).gap - _SEAM_FROM) / _SEAM_OVER)
+        mouth = Mouth(
+            region,
+            video_lips(head, self.face.seam),
+            replace(self.interior, seam=seam),
+            float(self.face.jaw[number]),
+        )
+        # Also a silent mouth is ours: the one in the video may be talking.
+        posed = mouth.posed(replace(pose, talk=1.0))
+        painted = frame.copy()
+        patch = region.patch
+        posed.paint(painted, patch.pixels(), patch, partial(_sample, frame))
+        return painted if certainty == 1 else _mixed(painted, frame, certainty)
+
+
+def _sample(frame: Picture, pixels: Field) -> Picture:
+    return bicubic(frame, pixels, Border.MIRRORED)
+
+
+def _mixed(first: Picture, second: Picture, share: float) -> Picture:
+    return np.asarray(cv2.addWeighted(first, share, second, 1 - share, 0), np.uint8)

@@ -1,0 +1,185 @@
+"""Follows one face through a video, and learns what it looks like with its mouth shut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from app.engine.anatomy import CHIN, NOSE_TIP, Head
+from app.engine.curves import Points
+from app.engine.lips import OPEN_GAP, mesh_lips, seam_offset
+from app.engine.palette import Palette
+from app.errors import NoFace
+from app.media.face import Face, FaceMesh, Picture
+
+_LIKELY_FACE = 0.5
+_SEARCH_EVERY = 5  # frames
+_PATIENT_SEARCHES = 10
+_SEARCH_SELDOM = 50  # frames: a search of a whole empty picture takes long
+_LOOK_EVERY = 8  # frames: the colours and the seam of the lips are averages
+_LOOK_CLOSELY = 16  # frames at the start of which all are looked at
+_ENOUGH_SEAMS = 3
+# Savitzky and Golay's quadratic over five frames: takes out jitter, leaves fast lips alone.
+_SMOOTHING = np.array([-3, 12, 17, 12, -3]) / 35
+_FADE = 9  # frames over which the new mouth comes and goes where the face is lost
+_SHUT_SHARE = 15  # per cent of all frames have a jaw at least as shut as "shut"
+_SKIN_OVER_BONE = 0.8  # of the chin's way in the picture is the jaw's; the rest is soft tissue
+_WIDEST_JAW = 20.0  # mm
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedFace:
+    """One face in all frames of a video.
+
+    ``points`` are frames x 468 x 3 pixels; ``certainty`` 0..1 fades to 0 where the face is lost;
+    ``jaw`` is how far the jaw has dropped, in mm; ``seam`` is `lips.seam_offset` over the frames
+    in which the lips are closed, None if they hardly ever are. All pictures are ``width`` x
+    ``height`` pixels after ``quarter_turns`` (as ``numpy.rot90`` turns).
+    """
+
+    points: npt.NDArray[np.float32]
+    certainty: Points
+    jaw: Points
+    seam: Points | None
+    palette: Palette
+    quarter_turns: int
+    width: int
+    height: int
+
+    @property
+    def millimetre(self) -> float:
+        """Pixels, as usual in this video."""
+        some = range(0, len(self.points), 1 + len(self.points) // 50)
+        return float(np.median([Head(self.points[i].astype(float)).millimetre for i in some]))
+
+
+def upright(rgb: Picture, quarter_turns: int) -> Picture:
+    """A picture turned so that its face is upright, as ``numpy.rot90`` turns."""
+    return np.ascontiguousarray(np.rot90(rgb, quarter_turns)) if quarter_turns else rgb
+
+
+def track_face(
+    frames: Iterable[Picture], mesh: FaceMesh, on_frame: Callable[[int], None]
+) -> TrackedFace:
+    """Find the most prominent face and follow it; ``on_frame`` hears the number of each frame.
+
+    Raises NoFace.
+    """
+    search = _Search(mesh)
+    size = (0, 0)
+    for number, frame in enumerate(frames):
+        size = search.look_at(number, frame)
+        on_frame(number)
+    return search.result(*size)
+
+
+@dataclass(slots=True)
+class _Search:
+    mesh: FaceMesh
+    quarter_turns: int = 0
+    latest: npt.NDArray[np.float64] | None = None  # where the face was seen last
+    lost: int = 0  # frames since then
+    points: list[npt.NDArray[np.float32] | None] = field(default_factory=list)
+    skins: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    lips: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    seams: list[Points] = field(default_factory=list)
+
+    def look_at(self, number: int, frame: Picture) -> tuple[int, int]:
+        """Take in a frame; width and height of it after it was turned."""
+        face = self._first_face(number, frame) if self.latest is None else self._same_face(frame)
+        picture = upright(frame, self.quarter_turns)
+        if face is None:
+            self.lost += 1
+            self.points.append(None)
+        else:
+            self.lost = 0
+            self.latest = face.points
+            self.points.append(face.points.astype(np.float32))
+            if number < _LOOK_CLOSELY or not number % _LOOK_EVERY:
+                self._remember(picture, Head(face.points))
+        return picture.shape[1], picture.shape[0]
+
+    def _first_face(self, number: int, frame: Picture) -> Face | None:
+        patient = number < _PATIENT_SEARCHES * _SEARCH_EVERY
+        if number % (_SEARCH_EVERY if patient else _SEARCH_SELDOM):
+            return None
+        found = self.mesh.best_face(frame)
+        if found is None:
+            return None
+        face, self.quarter_turns = found
+        return face
+
+    def _same_face(self, frame: Picture) -> Face | None:
+        assert self.latest is not None
+        picture = upright(frame, self.quarter_turns)
+        if not self.lost:
+            face = self.mesh.track(picture, self.latest)
+            return face if face.score >= _LIKELY_FACE else None
+        if self.lost % _SEARCH_EVERY:
+            return None
+        where = self.latest[:, :2].mean(0)
+        boxes = self.mesh.detect(picture, small_faces=False)
+        nearest = min(boxes, key=lambda box: np.hypot(*(box.centre - where)), default=None)
+        if nearest is None:
+            return None
+        face = self.mesh.in_box(picture, nearest)
+        return face if face.score >= _LIKELY_FACE else None
+
+    def _remember(self, picture: Picture, head: Head) -> None:
+        palette = Palette.of(picture, head)
+        self.skins.append(palette.skin)
+        self.lips.append(palette.lip)
+        lips = mesh_lips(head)
+        if lips.gap < OPEN_GAP:
+            self.seams.append(seam_offset(picture, head, lips))
+
+    def result(self, width: int, height: int) -> TrackedFace:
+        """What was learnt. Raises NoFace."""
+        first = next((points for points in self.points if points is not None), None)
+        if first is None:
+            raise NoFace("No face was found in the video. Use a clear, front-facing human face.")
+        seen = np.array([points is not None for points in self.points], np.float64)
+        track = np.empty((len(seen), *first.shape), np.float32)
+        for number, points in enumerate(self.points):
+            track[number] = first = points if points is not None else first
+        self.points.clear()
+        _smooth(track)
+        return TrackedFace(
+            points=track,
+            certainty=_faded(seen),
+            jaw=_jaw_drop(track),
+            seam=np.median(self.seams, 0) if len(self.seams) >= _ENOUGH_SEAMS else None,
+            palette=Palette.from_skin_and_lip(
+                np.median(self.skins, 0).astype(np.float32),
+                np.median(self.lips, 0).astype(np.float32),
+            ),
+            quarter_turns=self.quarter_turns,
+            width=width,
+            height=height,
+        )
+
+
+def _smooth(track: npt.NDArray[np.float32]) -> None:
+    """In place, a few points at a time: a long video's track is large."""
+    for some in range(0, track.shape[1], 16):
+        part = track[:, some : some + 16]
+        padded = np.pad(part, ((2, 2), (0, 0), (0, 0)), mode="edge")
+        count = len(part)
+        part[...] = sum(
+            weight * padded[shift : shift + count] for shift, weight in enumerate(_SMOOTHING)
+        )
+
+
+def _faded(seen: Points) -> Points:
+    near = np.convolve(np.pad(seen, _FADE // 2, mode="edge"), np.full(_FADE, 1 / _FADE), "valid")
+    return np.where(seen > 0, np.clip(2 * near - 1, 0, 1), 0)
+
+
+def _jaw_drop(track: npt.NDArray[np.float32]) -> Points:
+    millimetres = np.array([Head(points.astype(float)).millimetre for points in track])
+    chin = np.linalg.norm(track[:, CHIN] - track[:, NOSE_TIP], axis=1) / millimetres
+    shut = np.percentile(chin, _SHUT_SHARE)
+    return np.clip(chin - shut, 0, _WIDEST_JAW) * _SKIN_OVER_BONE
