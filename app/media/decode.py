@@ -45,6 +45,7 @@ _GAP = 0.1  # seconds of missing sound that are worth filling: less is rounding 
 _BROKEN_CLOCK = 60.0  # seconds; a longer jump is no pause but a clock that was set
 _LONGEST_HOLD = 10.0  # seconds that one picture may stand still, likewise
 _USUAL_RATE = 25.0
+_UNTAGGED = 2  # FFmpeg's AVCOL_SPC_UNSPECIFIED
 
 
 def read_audio(path: Path, rate: int, *, longest: float = 3600.0) -> Samples:
@@ -137,8 +138,8 @@ def iter_video(path: Path, *, frame_rate: float | None, max_side: int) -> Iterat
     """The pictures of a video at a constant ``frame_rate`` (its own when None), one at a time.
 
     They are upright (the container's rotation is applied), have square pixels, even sizes and no
-    side longer than ``max_side`` pixels; all have the size of the first. Each instant shows the
-    picture that is nearest to it, so a variable rate neither drifts nor shakes.
+    side longer than ``max_side`` pixels; all have the size of the first. Each is the
+    picture seen in the middle of its interval, so a variable rate neither drifts nor shakes.
 
     Raises UnreadableMedia.
     """
@@ -148,34 +149,33 @@ def iter_video(path: Path, *, frame_rate: float | None, max_side: int) -> Iterat
         rate = frame_rate or own_rate
         shape: _Shape | None = None
         shown = 0
-        held: Picture | None = None
-        end = 0.0
-        for start, frame in _timed(container, stream, 1 / own_rate):
-            while held is not None and shown < round(start * rate):
-                yield held.copy()
-                shown += 1
+        for start, end, frame in _timed(container, stream, 1 / own_rate):
             shape = shape or _Shape.of(frame, stream, max_side)
-            held, end = shape.picture(frame), start + 1 / own_rate
-        if held is None:
+            # Even a video that is shorter than one instant shows a picture.
+            times = max(round(end * rate) - shown, 0 if start or shown else 1)
+            yield from shape.pictures(frame, times)
+            shown += times
+        if shape is None:
             raise UnreadableMedia("The video has no picture that can be decoded.")
-        for _ in range(max(round(end * rate) - shown, 1 - shown)):
-            yield held.copy()
 
 
 def _timed(
     container: InputContainer, stream: VideoStream, interval: float
-) -> Iterator[tuple[float, VideoFrame]]:
-    """Frames with their times in seconds from the first; lost or broken times are made up."""
-    clock = -interval
-    shift = 0.0
-    for number, frame in enumerate(decoded_pictures(container, stream)):
-        due = clock + interval
+) -> Iterator[tuple[float, float, VideoFrame]]:
+    """Frames with the seconds from and until which each is seen; broken times are made up."""
+    held: VideoFrame | None = None
+    clock = shift = 0.0
+    for frame in decoded_pictures(container, stream):
+        due = clock + interval if held else 0.0
         time = due if frame.time is None else frame.time + shift
-        if not number or not 0 < time - clock <= _LONGEST_HOLD:
+        if not held or not 0 < time - clock <= _LONGEST_HOLD:
             shift += due - time
             time = due
-        clock = time
-        yield clock, frame
+        if held:
+            yield clock, time, held
+        held, clock = frame, time
+    if held:
+        yield clock, clock + interval, held
 
 
 def video_frame_rate(path: Path) -> float:
@@ -210,22 +210,26 @@ class _Shape:
         scale = min(1.0, max_side / max(width, height))
         return cls(_even(width * scale), _even(height * scale), round(frame.rotation / 90) % 4)
 
-    def picture(self, frame: VideoFrame) -> Picture:
-        """A frame as RGB. Raises UnreadableMedia."""
+    def pictures(self, frame: VideoFrame, times: int) -> Iterator[Picture]:
+        """A frame as RGB, ``times`` times over. Raises UnreadableMedia."""
+        for _ in range(times):
+            try:
+                yield self._rgb(frame)
+            except (av.FFmpegError, ValueError) as error:
+                raise UnreadableMedia("The video has pixels that cannot be read.") from error
+
+    def _rgb(self, frame: VideoFrame) -> Picture:
         # Untagged video is BT.601 when small and BT.709 when large: what players assume.
-        untagged = frame.colorspace == 2
-        try:
-            rgb = frame.reformat(
-                width=self.width,
-                height=self.height,
-                format="rgb24",
-                src_colorspace=Colorspace.ITU709 if untagged and frame.height >= 720 else None,
-                interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
-            ).to_ndarray()
-        except (av.FFmpegError, ValueError) as error:
-            raise UnreadableMedia("The video is in a pixel format that cannot be read.") from error
+        large_untagged = frame.colorspace == _UNTAGGED and frame.height >= 720
+        rgb = frame.reformat(
+            width=self.width,
+            height=self.height,
+            format="rgb24",
+            src_colorspace=Colorspace.ITU709 if large_untagged else None,
+            interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
+        ).to_ndarray()
         # FFmpeg counts counter-clockwise, as numpy does.
-        return np.ascontiguousarray(np.rot90(np.asarray(rgb, np.uint8), self.quarter_turns))
+        return np.array(np.rot90(rgb, self.quarter_turns), np.uint8, order="C")
 
 
 def _even(size: float) -> int:
