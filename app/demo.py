@@ -1,0 +1,163 @@
+"""Shows the service at work: starts one of its own, sends it a face and a voice, saves the video.
+
+Nothing but loopback is spoken to, and no provider's key is used.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+SAMPLE_TEXT = (
+    "Hello! I was only a photograph, until somebody gave me a voice."
+    " Maybe you have a picture that would like to say something, too."
+)
+START_SECONDS = 30
+_BAR = 32
+
+
+def demo(image: Path | None, audio: Path | None, out: Path) -> int:
+    """Make one talking video and save it at ``out``. The exit code is 1 when none came out."""
+    with ExitStack() as rooms:
+        folder = Path(rooms.enter_context(tempfile.TemporaryDirectory(prefix="lipsync-demo-")))
+        image = image or sample_photo()
+        audio = audio or _sample_speech(folder / "speech.wav")
+        if missing := [str(file) for file in (image, audio) if not file.is_file()]:
+            _say(f"There is no file {' and no file '.join(missing)}.")
+            return 1
+        _say("Starting the service, with no provider's key …")
+        base_url = rooms.enter_context(_service(folder / "data"))
+        client = rooms.enter_context(httpx.Client(base_url=base_url, timeout=60))
+        return _make_video(client, image, audio, out)
+
+
+def sample_photo() -> Path:
+    """A portrait of Grace Hopper, in the public domain, which matplotlib carries."""
+    return _in_package("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
+
+
+def _make_video(client: httpx.Client, image: Path, audio: Path, out: Path) -> int:
+    began = time.monotonic()
+    _say(f"POST {client.base_url}/lipsync with {image.name} and {audio.name}")
+    with image.open("rb") as face, audio.open("rb") as voice:
+        answer = client.post(
+            "/lipsync",
+            files={"image": face, "audio": voice},
+            data={"provider": "local"},
+            headers={"Prefer": "respond-async"},
+        )
+    if answer.is_error:
+        return _tell_problem(answer.json())
+    job = _watch(client, answer.json())
+    if job["status"] != "success":
+        return _tell_problem(job["error"] | {"status": job["status"]})
+    _say(json.dumps(job, indent=2))
+    _save(client, job["download_url"], out)
+    seconds, length = time.monotonic() - began, job["duration_seconds"]
+    _say(f"Made {length:.1f} seconds of video in {seconds:.1f} seconds. Saved as {out}")
+    return 0
+
+
+def _watch(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
+    """Follow a job until it is final, with a bar that grows."""
+    while job["finished_at"] is None:
+        _draw(job)
+        time.sleep(0.1)
+        job = client.get(f"/lipsync/{job['job_id']}").raise_for_status().json()
+    _draw(job)
+    sys.stdout.write("\n")
+    return job
+
+
+def _draw(job: dict[str, Any]) -> None:
+    done = round(_BAR * (job["progress"] or 0))
+    bar = "█" * done + "░" * (_BAR - done)
+    start = "\r" if sys.stdout.isatty() else "\n"
+    if start == "\r" or job["finished_at"]:
+        sys.stdout.write(f"{start}{bar} {job['progress'] or 0:4.0%}  {job['phase']:<12}")
+        sys.stdout.flush()
+
+
+def _save(client: httpx.Client, url: str, out: Path) -> None:
+    with client.stream("GET", url) as video, out.open("wb") as file:
+        video.raise_for_status()
+        for data in video.iter_bytes():
+            file.write(data)
+
+
+def _tell_problem(problem: dict[str, Any]) -> int:
+    _say(f"No video: {problem['detail']} ({problem['status']} {problem['code']})")
+    return 1
+
+
+@contextmanager
+def _service(data: Path) -> Iterator[str]:
+    """A service of our own on a free port; it is stopped by its process id."""
+    port = _free_port()
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+    process = subprocess.Popen(command, env=_environment(data))
+    base_url = f"http://127.0.0.1:{port}"
+    try:
+        _await_health(base_url, process)
+        yield base_url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _environment(data: Path) -> dict[str, str]:
+    """Ours without any key, so that the demo shows what the service does without one."""
+    kept = {name: value for name, value in os.environ.items() if "KEY" not in name}
+    return kept | {"DATA_DIR": str(data), "LOG_LEVEL": "WARNING", "DEFAULT_PROVIDER": "auto"}
+
+
+def _await_health(base_url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SystemExit("The service did not start.")
+        try:
+            httpx.get(f"{base_url}/health").raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit(f"The service did not answer within {START_SECONDS} seconds.")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _sample_speech(path: Path) -> Path:
+    from app.espeak import speak, write_wav
+
+    write_wav(speak(SAMPLE_TEXT), path)
+    return path
+
+
+def _in_package(package: str, file: str) -> Path:
+    """A file that a package carries, found without importing the package."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise SystemExit(f"The package {package} is not installed: run `make install`.")
+    return Path(spec.origin).parent / file
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,207 @@
+"""What the service itself takes: starting, uploads, and answering while a render is at work."""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from app.demo import sample_photo
+from app.espeak import speak, write_wav
+
+UPLOAD_MEGABYTES = 500
+_BOUNDARY = "lipsync-bench"
+_CHUNK = bytes(1 << 20)
+
+_BARE_ENDPOINT = """
+import sys, uvicorn
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+async def take(request):
+    async with request.form() as form:
+        return JSONResponse({"size": form["image"].size})
+
+uvicorn.run(
+    Starlette(routes=[Route("/lipsync", take, methods=["POST"])]),
+    port=int(sys.argv[1]), log_level="error",
+)
+"""
+
+
+def main() -> None:
+    """Print every figure."""
+    with tempfile.TemporaryDirectory() as folder:
+        _starting(Path(folder))
+        _uploading(Path(folder))
+        _answering(Path(folder))
+        _idling(Path(folder))
+
+
+def _starting(folder: Path) -> None:
+    took = []
+    for number in range(5):
+        began = time.perf_counter()
+        with _serve(folder / f"start-{number}"):
+            took.append(time.perf_counter() - began)
+    print(f"/health answers after      {statistics.median(took):6.2f} s  (median of {len(took)})")
+
+
+def _uploading(folder: Path) -> None:
+    bare = _megabytes_per_second([sys.executable, "-c", _BARE_ENDPOINT], folder / "bare")
+    ours = _megabytes_per_second(_command(), folder / "ours", MAX_IMAGE_MB="1000")
+    refused = _megabytes_per_second(_command(), folder / "refused")
+    print(f"upload of {UPLOAD_MEGABYTES} MB, bare      {bare.speed:6.0f} MB/s")
+    print(
+        f"upload of {UPLOAD_MEGABYTES} MB, ours      {ours.speed:6.0f} MB/s  "
+        f"({ours.speed / bare.speed:.0%} of bare; memory +{ours.grown:.0f} MB)"
+    )
+    print(
+        f"upload of {UPLOAD_MEGABYTES} MB, refused   {refused.speed:6.0f} MB/s  "
+        f"(answer {refused.status}; memory +{refused.grown:.0f} MB)"
+    )
+
+
+class _Figures:
+    def __init__(self, speed: float, grown: float, status: int) -> None:
+        self.speed, self.grown, self.status = speed, grown, status
+
+
+def _megabytes_per_second(command: list[str], folder: Path, **settings: str) -> _Figures:
+    with _run(command, folder, **settings) as (client, process):
+        idle = _resident(process.pid)
+        peak = [idle]
+        with _repeating(lambda: peak.append(_resident(process.pid))):
+            began = time.perf_counter()
+            answer = client.post(
+                "/lipsync",
+                content=_form(),
+                headers={"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"},
+            )
+            took = time.perf_counter() - began
+    return _Figures(UPLOAD_MEGABYTES / took, max(peak) - idle, answer.status_code)
+
+
+def _form() -> Iterator[bytes]:
+    head = 'Content-Disposition: form-data; name="{0}"; filename="{0}"\r\n\r\n'
+    yield f"--{_BOUNDARY}\r\n{head.format('image')}".encode()
+    for _ in range(UPLOAD_MEGABYTES):
+        yield _CHUNK[:1_000_000]
+    yield f"\r\n--{_BOUNDARY}\r\n{head.format('audio')}x\r\n--{_BOUNDARY}--\r\n".encode()
+
+
+def _answering(folder: Path) -> None:
+    audio = folder / "speech.wav"
+    write_wav(speak("Please bring my mother a big warm apple pie. " * 20), audio)
+    with _serve(folder / "answering") as (client, _):
+        with sample_photo().open("rb") as face, audio.open("rb") as voice:
+            job = client.post(
+                "/lipsync", files={"image": face, "audio": voice}, data={"wait": "0"}
+            ).json()
+        took = []
+        path = f"/lipsync/{job['job_id']}"
+        while job["finished_at"] is None:
+            began = time.perf_counter()
+            job = client.get(path).json()
+            if job["phase"] == "rendering":
+                took.append((time.perf_counter() - began) * 1000)
+            time.sleep(0.002)
+    took.sort()
+    print(
+        f"GET /lipsync/{{id}} while rendering: p50 {took[len(took) // 2]:.1f} ms, "
+        f"p99 {took[len(took) * 99 // 100]:.1f} ms, max {took[-1]:.1f} ms ({len(took)} requests)"
+    )
+
+
+def _idling(folder: Path) -> None:
+    with _serve(folder / "idling") as (_, process):
+        time.sleep(2)
+        before, began = _processor_seconds(process.pid), time.perf_counter()
+        time.sleep(10)
+        used = _processor_seconds(process.pid) - before
+        share = used / (time.perf_counter() - began)
+        print(f"idle: {share:.1%} of a core, {_resident(process.pid):.0f} MB")
+
+
+def _command() -> list[str]:
+    return [sys.executable, "-m", "app", "serve", "--port"]
+
+
+@contextmanager
+def _serve(folder: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    with _run(_command(), folder) as running:
+        yield running
+
+
+@contextmanager
+def _run(
+    command: list[str], folder: Path, **settings: str
+) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    quiet = {"DATA_DIR": str(folder), "LOG_LEVEL": "ERROR"} | settings
+    process = subprocess.Popen([*command, str(port)], env=os.environ | quiet)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
+            while True:
+                try:
+                    client.get("/health")
+                    break
+                except httpx.TransportError:
+                    time.sleep(0.005)
+            yield client, process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def _repeating(act: Callable[[], object]) -> Iterator[None]:
+    done = threading.Event()
+
+    def repeat() -> None:
+        while not done.wait(0.05):
+            act()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _resident(pid: int) -> float:
+    """Megabytes of memory that a process and its children hold."""
+    listed = subprocess.run(
+        ["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True, check=True
+    ).stdout
+    rows = [[int(word) for word in line.split()] for line in listed.splitlines()]
+    return sum(rss for own, parent, rss in rows if pid in (own, parent)) / 1024
+
+
+def _processor_seconds(pid: int) -> float:
+    listed = subprocess.run(
+        ["ps", "-o", "cputimes=", "-p", str(pid)], capture_output=True, text=True, check=True
+    )
+    if Path(f"/proc/{pid}/stat").exists():
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return float(listed.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""A service that is killed at any moment loses no job."""
+
+from __future__ import annotations
+
+import random
+import select
+from pathlib import Path
+
+import pytest
+
+from tests.service import Service
+
+KILLS = 10
+
+
+def test_jobs_outlive_ten_kills_at_random_moments(
+    tmp_path: Path, photo: Path, speech: Path
+) -> None:
+    """Three jobs, ten kills between the start and somewhere in a render, three videos."""
+    dice = random.Random()
+    with Service(tmp_path) as service:
+        jobs = [service.order(photo, speech, wait="0").json()["job_id"] for _ in range(3)]
+        for _ in range(KILLS):
+            _let_run(dice.uniform(0, 1.2))
+            service.kill()
+            service.start()
+        finished = [service.finished(job_id) for job_id in jobs]
+        assert [job["status"] for job in finished] == ["success"] * 3
+        for job in finished:
+            video = service.client.get(job["video_url"])
+            assert len(video.content) == job["file_size"]
+
+
+@pytest.mark.parametrize("phase", ["checking", "waiting", "rendering"])
+def test_a_job_goes_on_from_every_phase(
+    tmp_path: Path, photo: Path, speech: Path, long_speech: Path, phase: str
+) -> None:
+    with Service(tmp_path) as service:
+        # The first one keeps the renderer busy, so that the second can be met waiting.
+        first = service.order(photo, long_speech, wait="0").json()["job_id"]
+        job_id = first if phase != "waiting" else _second(service, photo, speech)
+        service.reached(job_id, phase)
+        service.kill()
+        service.start()
+        assert service.finished(job_id)["status"] == "success"
+
+
+def test_an_upload_cut_by_a_kill_leaves_nothing_behind(tmp_path: Path) -> None:
+    jobs = tmp_path / "data" / "jobs"
+    with Service(tmp_path) as service:
+        (jobs / "lsj_0").mkdir()
+        (jobs / "lsj_0" / "face").write_bytes(b"half a fa")
+        service.kill()
+        service.start()
+        assert list(jobs.iterdir()) == []
+
+
+def _second(service: Service, photo: Path, speech: Path) -> str:
+    return str(service.order(photo, speech, wait="0").json()["job_id"])
+
+
+def _let_run(seconds: float) -> None:
+    select.select([], [], [], seconds)
