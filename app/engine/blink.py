@@ -11,16 +11,18 @@ from app.engine.anatomy import LEFT_EYE, RIGHT_EYE, EyeContour, Head
 from app.engine.curves import Field, Points, rounded, smoothstep
 from app.engine.palette import Palette, luma
 from app.engine.sampling import bilinear
+from app.engine.snapping import lid_offset
 from app.engine.warp import Patch
 from app.media.face import Picture
 
 _LEAST_OPENING = 1.5  # mm between the lids of an eye that can blink at all
-_LASH = 1.3  # mm: the lid's edge, which moves without being stretched
-_LID_START = 0.5  # mm above the mesh's contour, where the lashes are
-_TRAVEL = 0.93  # of the way to the lower lid, where lids meet
+_LASHES = 1.2  # mm of dark lashes below the skin's edge, which move with it
+_LASH_LINE = 2.0  # mm of the lid's edge that move without being stretched
+_OVERLAP = 1.2  # mm that a closed lid goes over the lower one
+_FADE = 2.5  # mm outside the corners over which the motion ends
 _LID_STRETCH = 1.25  # openings above the eye: how far up the skin is drawn from
-_BROW_CLEARANCE = 0.62  # of the way up to the brow at most
-_DARKEST_LID = 0.60  # of the skin's brightness, missing: more is hair or the frame of spectacles
+_BROW_CLEARANCE = 0.5  # of the way up to the brow at most
+_DARKEST_LID = 0.55  # of the skin's brightness, missing: more is hair or the frame of spectacles
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class _Eye:
     millimetre: float
 
     @classmethod
-    def of(cls, contour: EyeContour, head: Head) -> _Eye:
-        upper, lower = head.pixels(*contour.upper), head.pixels(*contour.lower)
+    def of(cls, rgb: Picture, head: Head, contour: EyeContour) -> _Eye:
+        upper, lower = _lids(rgb, head, contour)
         start = upper[0]
         across = upper[-1] - start
         length = max(float(np.hypot(*across)), 1.0)
@@ -48,9 +50,9 @@ class _Eye:
         for lid in (upper, lower):
             path = rounded(lid, 6) - start
             along = np.maximum.accumulate((path * across).sum(1))
-            table = np.interp(np.arange(int(length) + 2), along, (path * down).sum(1), 0, 0)
+            table = np.interp(np.arange(int(length) + 2), along, (path * down).sum(1))
             lids.append(table.astype(np.float32))
-        lids[0] -= np.float32(_LID_START * head.millimetre)
+        lids[0] += np.float32(_LASHES * head.millimetre)
         brow = float(np.median(((head.pixels(*contour.brow) - start) * down).sum(1)))
         return cls(start, across, down, length, lids[0], lids[1], brow, head.millimetre)
 
@@ -66,7 +68,7 @@ class _Eye:
         index = np.clip(along, 0, self.length).astype(np.int32)
         upper, lower = self.upper[index], self.lower[index]
         opening = np.maximum(lower - upper, 0)
-        edge = upper + opening * np.float32(_TRAVEL * closed)
+        edge = upper + (opening + np.float32(_OVERLAP * self.millimetre)) * np.float32(closed)
         top = upper - self._stretched(upper, opening)
         origin = self._origin(below, top, upper, edge)
         covered = (below > top) & (below <= edge + 0.5)
@@ -78,7 +80,7 @@ class _Eye:
         )
         opacity = np.clip((edge - below) / 1.2 + 0.5, 0, 1) * np.clip((below - top) / 1.5, 0, 1)
         from_corner = np.minimum(along, np.float32(self.length) - along)
-        opacity *= smoothstep(from_corner / np.float32(1.5 * self.millimetre))
+        opacity *= smoothstep(from_corner / np.float32(_FADE * self.millimetre) + 1)
         open_eye = picture.astype(np.float32)
         painted = open_eye + (skin * shade[..., None] - open_eye) * opacity[..., None]
         picture[...] = np.clip(painted + 0.5, 0, 255).astype(np.uint8)
@@ -94,7 +96,7 @@ class _Eye:
         share = np.clip((below - top) / np.maximum(edge - top, 1e-3), 0, 1)
         stretched = top + share * (upper - top)
         rigid = np.maximum(below - (edge - upper), stretched)
-        return np.where(below > edge - np.float32(_LASH * self.millimetre), rigid, stretched)
+        return np.where(below > edge - np.float32(_LASH_LINE * self.millimetre), rigid, stretched)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,7 @@ class Eyelids:
         """Both eyes, or none: nobody winks by mistake."""
         contours = (RIGHT_EYE, LEFT_EYE)
         if all(_can_close(rgb, head, contour, palette) for contour in contours):
-            return cls(tuple(_Eye.of(contour, head) for contour in contours))
+            return cls(tuple(_Eye.of(rgb, head, contour) for contour in contours))
         return cls(())
 
     def paint(
@@ -124,12 +126,19 @@ class Eyelids:
             eye.paint(picture[around.in_picture], source, pixels[around.within(patch)], closed)
 
 
+def _lids(rgb: Picture, head: Head, contour: EyeContour) -> tuple[Points, Points]:
+    """Upper and lower lid from corner to corner, as n x 2 pixels each."""
+    upper, lower = head.pixels(*contour.upper), head.pixels(*contour.lower)
+    offset = lid_offset(rgb, head, head.to_head(upper))
+    return upper + offset[:, None] * head.axes[1], lower
+
+
 def _can_close(rgb: Picture, head: Head, contour: EyeContour, palette: Palette) -> bool:
     """Whether there is an open eye, with nothing but skin above it.
 
     Dragging a lock of hair or the rim of spectacles over the eye would look wrong.
     """
-    upper, lower = head.pixels(*contour.upper), head.pixels(*contour.lower)
+    upper, lower = _lids(rgb, head, contour)
     opening = float(np.hypot(*(lower[4] - upper[4]))) / head.millimetre
     if opening < _LEAST_OPENING:
         return False

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from app.engine.anatomy import LOWER_LIP, UPPER_LIP, Head
-from app.engine.curves import Points, rounded, smooth_step
-from app.engine.sampling import bilinear
+from app.engine.curves import Points, smooth_step
+from app.engine.snapping import seam_offset
 from app.media.face import Picture
 
 OUTER, MIDDLE, INNER = 0, 1, 2
@@ -19,14 +18,14 @@ POSITION = np.linspace(-1, 1, 11)  # of a contour's points, from corner to corne
 ARCH = np.sqrt(1 - POSITION**2)  # half an ellipse over the mouth
 PARABOLA = 1 - POSITION**2
 
-OPEN_GAP = 1.6  # mm between the lips from which teeth are to be seen
+OPEN_GAP = 2.7  # mm between the mesh's inner contours from which lips are parted
+_SHUT_GAP = 1.0  # mm between them that closed lips have at least, by the mesh
 # Mesh points lie on the lips, not beside them: without a margin, bits of teeth stick to a lip.
 _TEETH_MARGIN_OF_PHOTO = 0.45
 _TEETH_MARGIN_OF_VIDEO = 0.9
-
-_SEAM_SEARCH = 2.6  # mm to either side of where the mesh says the lips meet
-_SEAM_STEPS = 33
-_SEAM_SAMPLES = 4  # along the mouth, for each span of the contour
+_SHUT_SHARE = 10  # per cent of a video's frames have lips at least as closed as "closed"
+_ENOUGH_SEAMS = 3
+_PARTING = 1.5  # mm of gap over which a video's lips pass from closed to parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,18 @@ class Lips:
         """From the middle to a corner: millimetres."""
         return float(abs(self.upper[OUTER, -1, ACROSS] - self.upper[OUTER, 0, ACROSS]) / 2)
 
-    def moved(self, inner: Points, middle: Points) -> Lips:
-        """With the inner and middle contours of both lips moved down by 11 millimetres each."""
+    @property
+    def seam(self) -> Points:
+        """Half way between the inner contours: 11 x 2 mm."""
+        return np.asarray((self.upper[INNER] + self.lower[INNER]) / 2)
+
+    def meeting(self, seam: Points, share: float) -> Lips:
+        """With the inner contours moved onto ``seam``, or a ``share`` 0..1 of the way there."""
         upper, lower = self.upper.copy(), self.lower.copy()
+        aside = share * (seam - self.seam)
         for lip in (upper, lower):
-            lip[INNER, :, DOWN] += inner
-            lip[MIDDLE, :, DOWN] += middle
+            lip[INNER] += share * (seam - lip[INNER])
+            lip[MIDDLE] += aside / 2
         return Lips(upper, lower)
 
     def clear_of_teeth(self, margin: float) -> Lips:
@@ -73,68 +78,44 @@ def mesh_lips(head: Head) -> Lips:
     return Lips(head.to_head(upper), head.to_head(lower))
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedMouth:
+    """How the mesh sees one person's closed lips.
+
+    ``gap`` is what it leaves between them, in mm; ``seam`` is how far below the middle of its inner
+    contours they really meet: 11 millimetres.
+    """
+
+    gap: float
+    seam: Points
+
+    @classmethod
+    def learnt(cls, gaps: list[float], seams: list[Points]) -> ClosedMouth:
+        """From the gaps in many frames of a video and the seams in those with closed lips."""
+        # Someone who never shuts the mouth has no closed gap, but the mesh has.
+        gap = float(np.clip(np.percentile(gaps, _SHUT_SHARE), _SHUT_GAP, OPEN_GAP))
+        return cls(gap, np.median(seams, axis=0) if len(seams) >= _ENOUGH_SEAMS else np.zeros(11))
+
+    def parted(self, lips: Lips) -> float:
+        """0 for closed lips .. 1 for parted ones."""
+        return smooth_step((lips.gap - self.gap) / _PARTING)
+
+
 def photo_lips(rgb: Picture, head: Head) -> Lips:
     """The lips of a photo: closed ones meet exactly in the dark line between them."""
     lips = mesh_lips(head)
     if lips.gap >= OPEN_GAP:
         return lips.clear_of_teeth(_TEETH_MARGIN_OF_PHOTO)
-    return _closed(lips, seam_offset(rgb, head, lips))
+    return lips.meeting(lips.seam + _down(seam_offset(rgb, head, lips.seam)), 1.0)
 
 
-def video_lips(head: Head, seam: Points | None) -> Lips:
-    """The lips of one frame of a video, corrected by what `seam_offset` found in many frames."""
+def video_lips(head: Head, closed: ClosedMouth) -> Lips:
+    """The lips of one frame of a video, whose seam was found in other frames."""
     lips = mesh_lips(head)
-    if seam is not None:
-        lips = lips.moved(seam, np.zeros(11))
-    return lips.clear_of_teeth(_TEETH_MARGIN_OF_VIDEO * smooth_step((lips.gap - 0.8) / 1.5))
+    parted = closed.parted(lips)
+    met = lips.meeting(lips.seam + _down(closed.seam), 1 - parted)
+    return met.clear_of_teeth(_TEETH_MARGIN_OF_VIDEO * parted)
 
 
-def _closed(lips: Lips, offset: Points) -> Lips:
-    seam = (lips.upper[INNER] + lips.lower[INNER]) / 2
-    seam[:, DOWN] += offset
-    shut = lips.moved(np.zeros(11), offset / 2)
-    shut.upper[INNER] = shut.lower[INNER] = seam
-    return shut
-
-
-def seam_offset(rgb: Picture, head: Head, lips: Lips) -> Points:
-    """How far below the middle of the mesh's inner contours closed lips meet: 11 millimetres.
-
-    The mesh is a millimetre or two off; the line where lips meet is dark. The darkest smooth path
-    is found by dynamic programming.
-    """
-    reach = max(_SEAM_SEARCH, 2.0 / head.millimetre)
-    offsets = np.linspace(-reach, reach, _SEAM_STEPS)
-    centre = rounded((lips.upper[INNER] + lips.lower[INNER]) / 2, _SEAM_SAMPLES)
-    places = np.repeat(centre[:, None], _SEAM_STEPS, axis=1)
-    places[..., DOWN] += offsets
-    darkness = _brightness(rgb, head, places)
-    darkness -= darkness.min(1, keepdims=True)
-    path = offsets[_cheapest_path(darkness + 6 * (offsets / reach) ** 2)]
-    path = np.convolve(np.pad(path, 2, mode="edge"), np.full(5, 0.2), "valid")[::_SEAM_SAMPLES]
-    path[[0, -1]] = 0  # the corners are where the mesh has them
-    return path
-
-
-def _brightness(rgb: Picture, head: Head, places: Points) -> Points:
-    pixels = head.to_picture(places)
-    left, top = np.floor(pixels.min((0, 1)) - 4).astype(int).clip(0)
-    right, bottom = np.ceil(pixels.max((0, 1)) + 4).astype(int)
-    grey = cv2.cvtColor(rgb[top:bottom, left:right], cv2.COLOR_RGB2GRAY).astype(np.float32)
-    grey = cv2.GaussianBlur(grey, (0, 0), max(0.6, 0.35 * head.millimetre))
-    return bilinear(grey, pixels - (left, top)).astype(np.float64)
-
-
-def _cheapest_path(cost: Points) -> list[int]:
-    """A column for each row, at least total cost; a step aside costs 1.2 a column."""
-    columns = np.arange(cost.shape[1])
-    step = 1.2 * np.abs(columns[:, None] - columns)
-    total, origins = cost[0], []
-    for row in cost[1:]:
-        ways = total + step
-        origins.append(ways.argmin(1))
-        total = row + ways.min(1)
-    path = [int(total.argmin())]
-    for origin in reversed(origins):
-        path.append(int(origin[path[-1]]))
-    return path[::-1]
+def _down(millimetres: Points) -> Points:
+    return np.stack([np.zeros_like(millimetres), millimetres], -1)

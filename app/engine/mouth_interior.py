@@ -67,12 +67,15 @@ class MouthInterior:
         return cls(palette, upper, lower, False, seam)
 
     def paint(self, picture: Picture, place: AtMouth, skull: Field, aperture: Aperture) -> None:
-        """Onto a part of a picture, in place; ``skull`` are its pixels in the head's millimetres."""
+        """Onto a part of a picture, in place; ``skull``: its pixels in the head's millimetres."""
         skin = picture.astype(np.float32)
         if self.seam:
             skin = self._with_seam(skin, place, aperture)
         if aperture.line.gap >= _LEAST_GAP:
             opacity = _opacity(place, aperture.line)[..., None]
+            if self.own_teeth:
+                # A silent mouth is the photo itself.
+                opacity *= np.float32(min(2 * aperture.talk, 1))
             skin += (self._inside(place, skull, aperture) - skin) * opacity
         picture[...] = np.clip(skin + np.float32(0.5), 0, 255).astype(np.uint8)
 
@@ -91,9 +94,11 @@ class MouthInterior:
             # Little light falls in through a narrow gap.
             shade = (0.68 + 0.26 * min(gap / 6, 1)) * _clipped(0.50 + 0.42 * under_lip / 2.2, 0.5)
         colours = _covered(colours, self.upper.at(skull), shade)
-        lips_shadow = _clipped(0.55 + 0.45 * np.minimum(under_lip / 1.3, over_lip), 0.5)
-        corner_shadow = 0.45 + 0.55 * smoothstep(from_corner / 6)
-        return colours * (lips_shadow * corner_shadow)[..., None]
+        shadow = _clipped(0.55 + 0.45 * np.minimum(under_lip / 1.3, over_lip), 0.5)
+        shadow *= 0.45 + 0.55 * smoothstep(from_corner / 6)
+        if self.own_teeth:
+            shadow = np.sqrt(shadow)  # the photo's teeth have some of their own
+        return colours * shadow[..., None]
 
     def _throat(self, place: AtMouth, over_lip: Field, aperture: Aperture, gap: float) -> Field:
         """The dark, and in it the tongue: a mound that rests behind the lower teeth."""

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from app.engine.anatomy import Head
-from app.engine.curves import Field, smooth_step
+from app.engine.curves import Field
 from app.engine.footage import there_and_back
 from app.engine.lips import mesh_lips, video_lips
 from app.engine.mouth import Mouth
@@ -23,7 +23,6 @@ from app.engine.warp import LowerFace
 from app.media.face import Picture
 
 _SEAM = 0.75  # how dark the line is that is drawn where the lips of the source are parted
-_SEAM_FROM, _SEAM_OVER = 0.8, 1.0  # mm of gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class TalkingVideo:
         cls, face: TrackedFace, play: Callable[[], Iterable[Picture]], folder: Path
     ) -> TalkingVideo:
         """For a face that was tracked through what ``play`` plays."""
-        lips = video_lips(Head(face.points[0].astype(np.float64)), face.seam)
+        lips = video_lips(Head(face.points[0].astype(np.float64)), face.closed)
         return cls(face, MouthInterior.made(face.palette, lips, face.millimetre), play, folder)
 
     @property
@@ -65,10 +64,10 @@ class TalkingVideo:
             return frame
         head = Head(self.face.points[number].astype(np.float64))
         region = LowerFace.of(head, *self.size)
-        seam = _SEAM * smooth_step((mesh_lips(head).gap - _SEAM_FROM) / _SEAM_OVER)
+        seam = _SEAM * self.face.closed.parted(mesh_lips(head))
         mouth = Mouth(
             region,
-            video_lips(head, self.face.seam),
+            video_lips(head, self.face.closed),
             replace(self.interior, seam=seam),
             float(self.face.jaw[number]),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -13,7 +13,8 @@ from app.engine.curves import Field
 
 Grid = TypeVar("Grid", npt.NDArray[np.uint8], npt.NDArray[np.float32])
 
-_NO_SECOND_MAP = np.empty(0, np.float32)  # both coordinates are in the first one
+# Both coordinates are in the first map; OpenCV's type stubs insist on a second.
+_NO_SECOND_MAP = cast("npt.NDArray[np.float32]", None)
 
 
 class Border(IntEnum):

@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from app.engine.anatomy import CHIN, NOSE_TIP, Head
 from app.engine.curves import Points
-from app.engine.lips import OPEN_GAP, mesh_lips, seam_offset
+from app.engine.lips import OPEN_GAP, ClosedMouth, mesh_lips
 from app.engine.palette import Palette
+from app.engine.snapping import seam_offset
 from app.errors import NoFace
 from app.media.face import Face, FaceMesh, Picture
 
@@ -21,7 +22,6 @@ _PATIENT_SEARCHES = 10
 _SEARCH_SELDOM = 50  # frames: a search of a whole empty picture takes long
 _LOOK_EVERY = 8  # frames: the colours and the seam of the lips are averages
 _LOOK_CLOSELY = 16  # frames at the start of which all are looked at
-_ENOUGH_SEAMS = 3
 # Savitzky and Golay's quadratic over five frames: takes out jitter, leaves fast lips alone.
 _SMOOTHING = np.array([-3, 12, 17, 12, -3]) / 35
 _FADE = 9  # frames over which the new mouth comes and goes where the face is lost
@@ -35,15 +35,15 @@ class TrackedFace:
     """One face in all frames of a video.
 
     ``points`` are frames x 468 x 3 pixels; ``certainty`` 0..1 fades to 0 where the face is lost;
-    ``jaw`` is how far the jaw has dropped, in mm; ``seam`` is `lips.seam_offset` over the frames
-    in which the lips are closed, None if they hardly ever are. All pictures are ``width`` x
+    ``jaw`` is how far the jaw has dropped, in mm; ``closed`` is how the lips look when they are
+    closed. All pictures are ``width`` x
     ``height`` pixels after ``quarter_turns`` (as ``numpy.rot90`` turns).
     """
 
     points: npt.NDArray[np.float32]
     certainty: Points
     jaw: Points
-    seam: Points | None
+    closed: ClosedMouth
     palette: Palette
     quarter_turns: int
     width: int
@@ -85,6 +85,7 @@ class _Search:
     points: list[npt.NDArray[np.float32] | None] = field(default_factory=list)
     skins: list[npt.NDArray[np.float32]] = field(default_factory=list)
     lips: list[npt.NDArray[np.float32]] = field(default_factory=list)
+    gaps: list[float] = field(default_factory=list)
     seams: list[Points] = field(default_factory=list)
 
     def look_at(self, number: int, frame: Picture) -> tuple[int, int]:
@@ -133,8 +134,9 @@ class _Search:
         self.skins.append(palette.skin)
         self.lips.append(palette.lip)
         lips = mesh_lips(head)
+        self.gaps.append(lips.gap)
         if lips.gap < OPEN_GAP:
-            self.seams.append(seam_offset(picture, head, lips))
+            self.seams.append(seam_offset(picture, head, lips.seam))
 
     def result(self, width: int, height: int) -> TrackedFace:
         """What was learnt. Raises NoFace."""
@@ -151,7 +153,7 @@ class _Search:
             points=track,
             certainty=_faded(seen),
             jaw=_jaw_drop(track),
-            seam=np.median(self.seams, 0) if len(self.seams) >= _ENOUGH_SEAMS else None,
+            closed=ClosedMouth.learnt(self.gaps, self.seams),
             palette=Palette.from_skin_and_lip(
                 np.median(self.skins, 0).astype(np.float32),
                 np.median(self.lips, 0).astype(np.float32),
