@@ -24,11 +24,11 @@ _FFT = 512
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 7600.0
 _FRAMES_AT_ONCE = 4096
 
-_CONTEXT = (-14, -10, -7, -5, -3, -2, -1, 0, 1, 2, 3, 5, 7, 10, 14)
-REACH = max(_CONTEXT)
+CONTEXT = (-14, -10, -7, -5, -3, -2, -1, 0, 1, 2, 3, 5, 7, 10, 14)
+REACH = max(CONTEXT)
 """How many frames before and after its own one a mouth shape depends on."""
 
-WIDTH = BANDS * len(_CONTEXT)
+WIDTH = BANDS * len(CONTEXT)
 """How many numbers the network is given for one frame."""
 
 
@@ -68,8 +68,9 @@ def normalised(spectra: Floats) -> Floats:
 def in_context(spectra: Floats) -> Floats:
     """Each frame together with frames around it, ever sparser: frames x WIDTH."""
     frames = len(spectra)
-    around = np.arange(frames)[:, None] + np.array(_CONTEXT)[None]
-    return np.take(spectra, around.clip(0, frames - 1), axis=0).reshape(frames, -1)
+    around = np.arange(frames)[:, None] + np.array(CONTEXT)[None]
+    stacked: Floats = np.take(spectra, around.clip(0, frames - 1), axis=0)
+    return stacked.reshape(frames, WIDTH)
 
 
 def _padded_cut(samples: Floats, start: int, length: int) -> Floats:
@@ -85,5 +86,6 @@ def _mel_filters() -> Floats:
     bins = np.fft.rfftfreq(_FFT, 1 / SAMPLE_RATE)[:, None]
     left, centre, right = edges[:-2], edges[1:-1], edges[2:]
     slopes = np.minimum((bins - left) / (centre - left), (right - bins) / (right - centre))
-    filters: Floats = np.clip(slopes, 0, None).astype(np.float32)
-    return filters / filters.sum(0)
+    triangles = np.clip(slopes, 0, None)
+    filters: Floats = (triangles / triangles.sum(0)).astype(np.float32)
+    return filters

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - phonetic letters look like Latin ones
 """Measures, on a finished MP4, whether the lips move with the speech.
 
 Nothing here is shared with what drives the mouth: the lips are found again in every frame of the
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from app.espeak import Phoneme
 from app.media.face import FaceMesh
 
-Curve = npt.NDArray[np.float64]
+Curve = npt.NDArray[np.floating]
 
 LEAST_CORRELATION = 0.65
 LARGEST_LAG = 0.060
@@ -45,10 +46,10 @@ _INNER_LIPS = ((13, 14), (82, 87), (312, 317))
 class LipSync:
     """How well the lips of a video follow its speech.
 
-    ``opening`` and ``level`` are Pearson's r of the lips' aperture, at its best lag, with the opening
-    that the phonemes ask for and with the loudness in the speech band. ``lag`` is seconds, positive
-    when the mouth is late. ``spread`` is the standard deviation of the aperture in eye distances.
-    ``duration`` is seconds of video, ``sound`` seconds of audio.
+    ``opening`` and ``level`` are Pearson's r of the lips' aperture, at its best lag, with the
+    opening that the phonemes ask for and with the loudness in the speech band. ``lag`` is seconds,
+    positive when the mouth is late. ``spread`` is the standard deviation of the aperture in eye
+    distances. ``duration`` is seconds of video, ``sound`` seconds of audio.
     """
 
     opening: float
@@ -102,7 +103,7 @@ def lip_aperture(video: Path, mesh: FaceMesh) -> tuple[Curve, float]:
         stream = file.streams.video[0]
         frame_rate = float(stream.average_rate or 0)
         for frame in file.decode(stream):
-            picture = frame.to_ndarray(format="rgb24")
+            picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
             if points is None:
                 found = mesh.best_face(picture)
                 assert found is not None, "no face in the first frame"
@@ -189,4 +190,5 @@ def _speech_level(samples: Curve, times: Curve) -> Curve:
     power = np.abs(np.fft.rfft(pieces * window)) ** 2
     hertz = np.fft.rfftfreq(640, 1 / _RATE)
     decibels = 10 * np.log10(power[:, (hertz > 300) & (hertz < 3000)].sum(1) + 1e-9)
-    return np.clip((decibels - np.percentile(decibels, 95)) / 26 + 1, 0, 1)
+    level: Curve = (decibels - np.percentile(decibels, 95)) / 26 + 1
+    return level.clip(0, 1)

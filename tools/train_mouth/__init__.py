@@ -1,0 +1,1 @@
+"""Makes the weights of the mouth network: ``python -m tools.train_mouth``."""
