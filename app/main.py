@@ -18,6 +18,7 @@ from app.api import providers as provider_routes
 from app.api.lipsync import LipsyncRoutes
 from app.api.orders import Counter
 from app.archive import Archive
+from app.errors import OperatorError
 from app.media.face import face_models_dir
 from app.polling import RealClock
 from app.providers import AUTO, Providers
@@ -134,8 +135,8 @@ def _data_folder(settings: Settings) -> Path:
 def _face_models(local: LocalConfig) -> Path:
     try:
         return face_models_dir(local.face_models_dir)
-    except FileNotFoundError as problem:
-        raise SettingsError(f"FACE_MODELS_DIR: {problem}") from None
+    except OperatorError as problem:
+        raise SettingsError(f"FACE_MODELS_DIR: {problem.detail}") from None
 
 
 def _providers(settings: Settings, local: Local) -> Providers:

@@ -251,7 +251,8 @@ def _told(problem: Exception, job: Job) -> LipSyncError:
 def _worth_telling(seen: Update, update: Update) -> bool:
     """Whether a person would notice: each telling is a write to disk."""
     moved = abs((update.progress or 0) - (seen.progress or 0)) >= 0.02
-    return moved or update.phase is not seen.phase or update.state.final
+    spoke = seen.message is None and update.message is not None
+    return moved or spoke or update.phase is not seen.phase or update.state.final
 
 
 def _prepare(database: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from types import FrameType
 
 import structlog
@@ -46,7 +47,8 @@ def serve(host: str, port: int) -> int:
         server_header=False,
     )
     server = _Server(service, config)
-    server.run()
+    with suppress(KeyboardInterrupt):
+        server.run()
     return 0 if server.started else 2
 
 
@@ -62,7 +64,11 @@ def _log(settings: Settings) -> None:
     renderer: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+            )
+        ]
     )
     handler = logging.StreamHandler()
     handler.setFormatter(

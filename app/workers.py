@@ -62,7 +62,7 @@ class WorkerPool:
         WorkerTimedOut after ``seconds`` seconds of work, and WorkerDied.
         """
         async with self._turn:
-            worker = self._idle.pop() if self._idle else await _Worker.start(self._memory)
+            worker = await self._next_worker()
             self._busy.add(worker)
             try:
                 if on_start:
@@ -78,15 +78,20 @@ class WorkerPool:
             raise outcome
         return cast("T", outcome)
 
-    async def warm_up(self) -> None:
-        """Have one process ready before the first call needs it."""
-        self._idle.append(await _Worker.start(self._memory))
-
     async def close(self) -> None:
         """End every process, also those at work."""
         for worker in (*self._idle, *self._busy):
             await worker.end()
         self._idle.clear()
+
+    async def _next_worker(self) -> _Worker:
+        # One that died while it had nothing to do must not cost the next caller a call.
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                return worker
+            await worker.end()
+        return await _Worker.start(self._memory)
 
     async def _put_back(self, worker: _Worker) -> None:
         if self._keep and worker.ready:
@@ -109,6 +114,10 @@ class _Worker:
         await asyncio.to_thread(process.start)
         theirs.close()
         return cls(process, ours)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
 
     async def call(
         self, function: Callable[..., object], args: tuple[object, ...], on_report: Report | None
