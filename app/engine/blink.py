@@ -10,7 +10,7 @@ import numpy as np
 from app.engine.anatomy import LEFT_EYE, RIGHT_EYE, EyeContour, Head
 from app.engine.curves import Field, Points, rounded, smoothstep
 from app.engine.palette import Palette, luma
-from app.engine.sampling import bilinear
+from app.engine.sampling import Source, bilinear
 from app.engine.snapping import lid_offset
 from app.engine.warp import Patch
 from app.media.face import Picture
@@ -60,8 +60,9 @@ class _Eye:
         ends = np.stack([self.start, self.start + self.across * self.length])
         return Patch.around(ends, 0.5 * self.length, width, height)
 
-    def paint(self, picture: Picture, source: Picture, pixels: Field, closed: float) -> None:
-        """Onto a part of a picture, in place; ``pixels`` say where its colours come from."""
+    def paint(self, picture: Picture, source: Source, origins: Field, closed: float) -> None:
+        """Onto a part of a picture, in place; ``origins`` say where its colours come from."""
+        pixels = origins / np.float32(source.detail)
         right, under = np.moveaxis(pixels - self.start.astype(np.float32), -1, 0)
         across, down = self.across.astype(np.float32), self.down.astype(np.float32)
         along, below = right * across[0] + under * across[1], right * down[0] + under * down[1]
@@ -73,7 +74,7 @@ class _Eye:
         origin = self._origin(below, top, upper, edge)
         covered = (below > top) & (below <= edge + 0.5)
         shift = np.where(covered, origin - below, 0)[..., None] * down
-        skin = bilinear(source, pixels + shift).astype(np.float32)
+        skin = source.colours((pixels + shift) * source.detail).astype(np.float32)
         # A closing lid turns away from the light.
         shade = 1 - np.float32(0.10 * closed) * np.exp(
             -(((below - edge) / np.float32(1.2 * self.millimetre)) ** 2)
@@ -114,16 +115,16 @@ class Eyelids:
         return cls(())
 
     def paint(
-        self, picture: Picture, source: Picture, pixels: Field, patch: Patch, closed: float
+        self, picture: Picture, source: Source, origins: Field, patch: Patch, closed: float
     ) -> None:
         """Close them by ``closed`` 0..1 in ``patch`` of a picture, in place.
 
-        ``pixels`` say for each pixel of the patch where in ``source`` its colour comes from.
+        ``origins`` say for each pixel of the patch where in ``source`` its colour comes from.
         """
         height, width = picture.shape[:2]
         for eye in self.eyes if closed > 0.01 else ():
             around = eye.patch(width, height)
-            eye.paint(picture[around.in_picture], source, pixels[around.within(patch)], closed)
+            eye.paint(picture[around.in_picture], source, origins[around.within(patch)], closed)
 
 
 def _lids(rgb: Picture, head: Head, contour: EyeContour) -> tuple[Points, Points]:

@@ -103,7 +103,7 @@ class Mp4Writer:
             format="yuv420p",
             dst_colorspace=self._colours[1],
             dst_color_range=ColorRange.MPEG,
-            interpolation=Interpolation.BILINEAR | Interpolation.ACCURATE_RND,
+            interpolation=Interpolation.BILINEAR,
         )
         frame.pts, frame.time_base = self._shown, 1 / self._rate
         self._shown += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from app.engine.curves import Field, smooth_step
 from app.engine.lips import INNER, Lips
 from app.engine.mouth_interior import Aperture, MouthInterior
 from app.engine.mouth_line import MouthLine
+from app.engine.sampling import Source
 from app.engine.speech import Pose
 from app.engine.warp import LowerFace, Patch
 from app.media.face import Picture
@@ -78,22 +78,20 @@ class PosedMouth:
     lower: Field
     aperture: Aperture
 
-    def paint(
-        self, picture: Picture, pixels: Field, outer: Patch, sample: Callable[[Field], Picture]
-    ) -> None:
+    def paint(self, picture: Picture, source: Source, origins: Field, outer: Patch) -> None:
         """Paint ``outer`` of a picture, in place.
 
-        ``pixels`` say for each pixel of ``outer`` where its colour comes from before the mouth
-        moves, and are changed to where it comes from after; ``sample`` fetches colours.
+        ``origins`` say for each pixel of ``outer`` where in ``source`` its colour comes from before
+        the mouth moves, and are changed to where it comes from after.
         """
-        before = pixels[self.close.within(outer)].copy()
+        before = origins[self.close.within(outer)] / np.float32(source.detail)
         place = self.aperture.line.at(before)
-        inner = self.close.within(self.patch)
-        upper = self.patch.enlarged(self.upper)[inner]
-        lower = self.patch.enlarged(self.lower)[inner]
+        upper = self.patch.enlarged_part(self.upper, self.close)
+        lower = self.patch.enlarged_part(self.lower, self.close)
         share = self.aperture.line.lower_share(place)[..., None]
-        pixels[self.patch.within(outer)] += self.patch.enlarged(self.around)
-        pixels[self.close.within(outer)] = before + upper + (lower - upper) * share
-        picture[outer.in_picture] = sample(pixels)
+        joined = before + upper + (lower - upper) * share
+        origins[self.patch.within(outer)] += self.patch.enlarged(self.around * source.detail)
+        origins[self.close.within(outer)] = joined * source.detail
+        picture[outer.in_picture] = source.colours(origins)
         skull = self.mouth.face.head.field_to_head(before)
         self.mouth.interior.paint(picture[self.close.in_picture], place, skull, self.aperture)

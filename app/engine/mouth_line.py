@@ -76,7 +76,7 @@ class MouthLine:
         below = right * down[0] + under * down[1]
         inside = np.clip(along, 0, np.float32(self.length))
         index = inside.astype(np.int32)
-        fraction = inside - index
+        fraction = inside - index.astype(np.float32)
         edges = []
         for table in (self.upper, self.lower):
             slope = np.append(np.diff(table), np.float32(0))

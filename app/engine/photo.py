@@ -6,16 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-import cv2
-import numpy as np
-
 from app.engine.anatomy import Head
 from app.engine.blink import Eyelids
 from app.engine.curves import Field
 from app.engine.lips import photo_lips
 from app.engine.mouth import Mouth
 from app.engine.mouth_interior import MouthInterior
-from app.engine.sampling import bilinear
+from app.engine.sampling import Source
 from app.engine.speech import Pose
 from app.engine.sway import Sway, head_nodes, head_patch
 from app.engine.warp import LowerFace, Patch
@@ -26,17 +23,16 @@ from app.media.face import Picture
 class TalkingPhoto:
     """A still whose face can be posed. Many threads may paint from it at once.
 
-    ``detailed`` is the photo at twice its size, which makes cheap bilinear sampling as sharp as
-    bicubic sampling of the photo; every second pixel of every second row is the photo's own.
-    ``pixels`` are the coordinates of ``patch``, all that ever moves.
+    ``patch`` is all that ever moves; ``origins`` say where in ``source`` the colours of its pixels
+    come from while nothing moves.
     """
 
     photo: Picture
-    detailed: Picture
+    source: Source
     mouth: Mouth
     eyelids: Eyelids
     patch: Patch
-    pixels: Field
+    origins: Field
     sway: Sway
     sway_of_face: Sway
     head_motion: float
@@ -49,13 +45,14 @@ class TalkingPhoto:
         lips = photo_lips(rgb, head)
         interior = MouthInterior.of_photo(rgb, head, lips)
         patch = head_patch(head, width, height)
+        source = Source.often(rgb)
         return cls(
             photo=rgb,
-            detailed=_doubled(rgb),
+            source=source,
             mouth=Mouth(face, lips, interior),
             eyelids=Eyelids.of(rgb, head, interior.palette) if blink else Eyelids(()),
             patch=patch,
-            pixels=patch.pixels(),
+            origins=patch.pixels() * source.detail,
             sway=Sway.of(head, head_nodes(head, patch), width, height),
             sway_of_face=Sway.of(head, face.nodes, width, height),
             head_motion=head_motion,
@@ -72,25 +69,10 @@ class TalkingPhoto:
 
     def _paint(self, pose: Pose) -> Picture:
         moved = self.mouth.face.nodes + self.sway_of_face.displacement(pose, self.head_motion)
-        posed = self.mouth.posed(pose, moved)
-        pixels = self.pixels + self.patch.enlarged(self.sway.displacement(pose, self.head_motion))
+        sway = self.sway.displacement(pose, self.head_motion * self.source.detail)
+        origins = self.patch.enlarged(sway)
+        origins += self.origins
         frame = self.photo.copy()
-        posed.paint(frame, pixels, self.patch, self._sample)
-        self.eyelids.paint(frame, self.photo, pixels, self.patch, pose.blink)
+        self.mouth.posed(pose, moved).paint(frame, self.source, origins, self.patch)
+        self.eyelids.paint(frame, self.source, origins, self.patch, pose.blink)
         return frame
-
-    def _sample(self, pixels: Field) -> Picture:
-        return bilinear(self.detailed, pixels * 2)
-
-
-def _doubled(rgb: Picture) -> Picture:
-    height, width = rgb.shape[:2]
-    twice = np.array([[2, 0, 0], [0, 2, 0]], np.float32)
-    doubled = cv2.warpAffine(
-        rgb,
-        twice,
-        (2 * width, 2 * height),
-        flags=cv2.INTER_LANCZOS4,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
-    return np.asarray(doubled, np.uint8)

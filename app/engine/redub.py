@@ -11,12 +11,11 @@ import cv2
 import numpy as np
 
 from app.engine.anatomy import Head
-from app.engine.curves import Field
 from app.engine.footage import there_and_back
 from app.engine.lips import mesh_lips, video_lips
 from app.engine.mouth import Mouth
 from app.engine.mouth_interior import MouthInterior
-from app.engine.sampling import Border, bicubic
+from app.engine.sampling import Source
 from app.engine.speech import Pose
 from app.engine.tracking import TrackedFace, upright
 from app.engine.warp import LowerFace
@@ -75,12 +74,8 @@ class TalkingVideo:
         posed = mouth.posed(replace(pose, talk=1.0))
         painted = frame.copy()
         patch = region.patch
-        posed.paint(painted, patch.pixels(), patch, partial(_sample, frame))
+        posed.paint(painted, Source.once(frame), patch.pixels(), patch)
         return painted if certainty == 1 else _mixed(painted, frame, certainty)
-
-
-def _sample(frame: Picture, pixels: Field) -> Picture:
-    return bicubic(frame, pixels, Border.MIRRORED)
 
 
 def _mixed(first: Picture, second: Picture, share: float) -> Picture:

@@ -6,13 +6,15 @@ Every field points backwards: from where a pixel is to be painted to where its c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
 
 from app.engine.anatomy import CHIN, JAW_POINTS, JAW_SHARES, NOSE_TIP, Head
 from app.engine.curves import Field, Points, Values, smoothstep
-from app.engine.lips import INNER, OUTER, Lips
+from app.engine.lips import INNER, MIDDLE, OUTER, Lips
+from app.engine.sampling import bicubic
 
 _SPACING = 4.5  # mm between nodes: finer shows no gain
 _STIFFNESS = 1e-3  # lets the sheet miss a control point by a hair rather than wrinkle
@@ -20,6 +22,8 @@ _UPPER_LIP_MESH_POINT = 13
 # How far from between nose and chin the skin moves, in mm: up to the eyes, out to the ears.
 _REACH_UP, _REACH_DOWN, _REACH_ACROSS = 68.0, 96.0, 92.0
 _FADE_FROM, _FADE_OVER = 0.78, 0.20  # shares of that reach
+# OpenCV's product may add a third matrix; its type stubs insist on one.
+_NOTHING = cast("Field", None)
 _RING = np.linspace(0, 2 * np.pi, 20, endpoint=False)
 _RING_RADIUS = 1.18  # of the reach: points there stay where they are
 
@@ -81,6 +85,13 @@ class Patch:
         size = (self.width, self.height)
         return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_CUBIC), np.float32)
 
+    def enlarged_part(self, field: Field, part: Patch) -> Field:
+        """A field given at `nodes`, for every pixel of a small ``part`` of this patch."""
+        rows, columns = field.shape[:2]
+        cell = np.array([self.width / columns, self.height / rows], np.float32)
+        corner = np.array([self.left, self.top], np.float32)
+        return bicubic(field, (part.pixels() - corner + np.float32(0.5)) / cell - np.float32(0.5))
+
 
 @dataclass(frozen=True, slots=True)
 class LowerFace:
@@ -119,24 +130,25 @@ class LowerFace:
         """
         bone = self.head.points[JAW_POINTS, :2]
         dropped = bone + self.head.axes[1] * (jaw * JAW_SHARES)[:, None]
-        sources, targets = [bone, self.pinned], [dropped, self.pinned]
-        fields = []
-        for lip, posed_lip in ((rest.upper, posed.upper), (rest.lower, posed.lower)):
-            source = np.vstack([*sources, self._controls(lip)])
-            target = np.vstack([*targets, self._controls(posed_lip)])
-            fields.append(self._sheet(target, source - target, at) * self.fade)
-        return fields[0], fields[1]
+        shared = len(bone) + len(self.pinned)
+        source = np.vstack(
+            [self._controls(rest.upper), bone, self.pinned, self._controls(rest.lower)]
+        )
+        target = np.vstack(
+            [self._controls(posed.upper), dropped, self.pinned, self._controls(posed.lower)]
+        )
+        unit, origin = 90 * self.head.millimetre, self.head.mouth_centre
+        sheets = ThinPlates((target - origin) / unit, ((at - origin) / unit).reshape(-1, 2))
+        lip = (len(target) - shared) // 2
+        upper, lower = (
+            sheets.through((source - target)[part], part).reshape(at.shape) * self.fade
+            for part in (slice(0, lip + shared), slice(lip, None))
+        )
+        return upper, lower
 
     def _controls(self, lip: Points) -> Points:
-        rows = [lip[OUTER], lip[1, 1:-1], lip[INNER]]
+        rows = [lip[OUTER], lip[MIDDLE, 1:-1], lip[INNER]]
         return self.head.to_picture(np.vstack(rows))
-
-    def _sheet(self, places: Points, displacements: Points, at: Field) -> Field:
-        unit = 90 * self.head.millimetre
-        origin = self.head.mouth_centre
-        points = ((at - origin) / unit).reshape(-1, 2).astype(np.float32)
-        sheet = thin_plate((places - origin) / unit, displacements, points)
-        return sheet.reshape(at.shape)
 
 
 def _reach(direction: Points) -> Points:
@@ -144,25 +156,36 @@ def _reach(direction: Points) -> Points:
     return np.stack([np.full_like(down, _REACH_ACROSS), down], -1)
 
 
-def thin_plate(places: Points, values: Points, at: Field) -> Field:
-    """A smooth sheet through ``values`` (n x 2) at ``places`` (n x 2), read ``at`` m x 2 points.
+class ThinPlates:
+    """Smooth sheets through values at ``places`` (n x 2), read ``at`` m x 2 points.
 
-    A polyharmonic spline with kernel r^3 and an affine part (Duchon 1977). OpenCV solves and
-    multiplies here because NumPy's linear algebra brings threads that fight the encoder's.
+    Polyharmonic splines with kernel r^3 and an affine part (Duchon 1977); the distances are worked
+    out once for all sheets. OpenCV solves and multiplies here because NumPy's linear algebra brings
+    threads that fight the encoder's.
     """
-    count = len(places)
-    system = np.zeros((count + 3, count + 3))
-    system[:count, :count] = _cubed_distances(places, places)
-    system[np.arange(count), np.arange(count)] += _STIFFNESS
-    system[:count, count] = system[count, :count] = 1
-    system[:count, count + 1 :] = places
-    system[count + 1 :, :count] = places.T
-    wanted = np.vstack([values, np.zeros((3, 2))])
-    weights = cv2.solve(system, wanted, flags=cv2.DECOMP_LU)[1].astype(np.float32)
-    kernel = _cubed_distances(at, places.astype(np.float32))
-    bent = cv2.gemm(kernel, weights[:count], 1, None, 0)
-    flat = weights[count] + at[:, :1] * weights[count + 1] + at[:, 1:] * weights[count + 2]
-    return np.asarray(bent + flat, np.float32)
+
+    def __init__(self, places: Points, at: Points) -> None:
+        self._places = places
+        self._at = at.astype(np.float32)
+        self._between = _cubed_distances(places, places)
+        self._reaching = _cubed_distances(self._at, places.astype(np.float32))
+
+    def through(self, values: Points, part: slice) -> Field:
+        """The sheet through ``values`` (k x 2) at those k of the places: m x 2."""
+        places = self._places[part]
+        count = len(places)
+        system = np.zeros((count + 3, count + 3))
+        system[:count, :count] = self._between[part, part]
+        system[np.arange(count), np.arange(count)] += _STIFFNESS
+        system[:count, count] = system[count, :count] = 1
+        system[:count, count + 1 :] = places
+        system[count + 1 :, :count] = places.T
+        wanted = np.vstack([values, np.zeros((3, 2))])
+        weights = cv2.solve(system, wanted, flags=cv2.DECOMP_LU)[1].astype(np.float32)
+        bent = cv2.gemm(self._reaching[:, part], weights[:count], 1, _NOTHING, 0)
+        across, down = self._at[:, :1], self._at[:, 1:]
+        flat = weights[count] + across * weights[count + 1] + down * weights[count + 2]
+        return np.asarray(bent + flat, np.float32)
 
 
 def _cubed_distances(first: Values, second: Values) -> Values:

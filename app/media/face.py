@@ -118,11 +118,11 @@ class _Crop:
     size: float
     angle: float
 
-    def to_square(self, side: int, scale: float = 1.0) -> npt.NDArray[np.float32]:
-        """The affine map from the picture (shrunk by ``scale``) to a square of ``side`` pixels."""
-        zoom = side / (self.size * scale)
+    def to_square(self, side: int) -> npt.NDArray[np.float32]:
+        """The affine map from the picture to a square of ``side`` pixels."""
+        zoom = side / self.size
         cosine, sine = math.cos(self.angle) * zoom, math.sin(self.angle) * zoom
-        x, y = self.x * scale, self.y * scale
+        x, y = self.x, self.y
         return np.array(
             [
                 [cosine, sine, side / 2 - cosine * x - sine * y],
@@ -261,21 +261,28 @@ def _outputs_by_size(
 
 
 def _cut(rgb: Picture, crop: _Crop, side: int, border: int) -> Picture:
-    scale = 1.0
-    if crop.size > 2 * side:
-        # Bilinear sampling skips pixels beyond a factor of two; averaging first does not.
-        scale = 2 * side / crop.size
-        rgb = _area_shrunk(rgb, scale)
+    """What is in a crop, as a square of ``side`` pixels; ``border`` says what lies outside."""
+    shrink = int(crop.size / side)
+    if shrink > 1:
+        # Bilinear sampling would skip pixels; averaging them first does not.
+        rgb, crop = _shrunk(rgb, crop, shrink)
     square = cv2.warpAffine(
-        rgb, crop.to_square(side, scale), (side, side), flags=cv2.INTER_LINEAR, borderMode=border
+        rgb, crop.to_square(side), (side, side), flags=cv2.INTER_LINEAR, borderMode=border
     )
     return np.asarray(square, np.uint8)
 
 
-def _area_shrunk(rgb: Picture, scale: float) -> Picture:
-    return np.asarray(
-        cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-    )
+def _shrunk(rgb: Picture, crop: _Crop, factor: int) -> tuple[Picture, _Crop]:
+    """The part of a picture that holds a crop, made smaller, and the crop in it."""
+    height, width = rgb.shape[:2]
+    reach = crop.size * 0.75  # half the diagonal of a square is .71 of its side
+    left, top = max(0, int(crop.x - reach)), max(0, int(crop.y - reach))
+    right, bottom = min(width, int(crop.x + reach) + 1), min(height, int(crop.y + reach) + 1)
+    columns, rows = max(1, (right - left) // factor), max(1, (bottom - top) // factor)
+    part = rgb[top : top + rows * factor, left : left + columns * factor]
+    small = cv2.resize(part, (columns, rows), interpolation=cv2.INTER_AREA)
+    x, y = ((place + 0.5) / factor - 0.5 for place in (crop.x - left, crop.y - top))
+    return np.asarray(small, np.uint8), _Crop(x, y, crop.size / factor, crop.angle)
 
 
 def _anchors() -> Points:
