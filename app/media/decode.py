@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from statistics import median
 
@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from app.errors import TooLong, UnreadableMedia
-from app.media.opening import open_recording, open_still
+from app.media.opening import open_recording, opened_still
 from app.media.streams import (
     decoded_pictures,
     decoded_sound,
@@ -104,6 +104,7 @@ class _MonoResampler:
         self._resampler: AudioResampler | None = None
 
     def resample(self, frame: AudioFrame) -> Samples:
+        """What came out so far; a frame that cannot be converted gives nothing."""
         tail = np.zeros(0, np.float32)
         wanted = (frame.format.name, frame.layout.name, frame.sample_rate)
         if wanted != self._format:
@@ -115,7 +116,12 @@ class _MonoResampler:
             self._format = wanted
         assert self._resampler is not None
         frame.pts = None
-        return _joined([tail, *_samples(self._resampler.resample(frame))])
+        try:
+            converted = self._resampler.resample(frame)
+        except (av.FFmpegError, ValueError):
+            self._resampler = self._format = None
+            return tail
+        return _joined([tail, *_samples(converted)])
 
     def flush(self) -> Samples:
         """What the filter still held back."""
@@ -233,7 +239,7 @@ class _Shape:
 
 
 def _even(size: float) -> int:
-    return max(2, round(size / 2) * 2)
+    return max(2, floor(size / 2 + 0.01) * 2)
 
 
 def load_image(path: Path, *, max_side: int, max_pixels: int = MAX_STILL_PIXELS) -> Picture:
@@ -241,14 +247,8 @@ def load_image(path: Path, *, max_side: int, max_pixels: int = MAX_STILL_PIXELS)
 
     Raises TooLarge, UnreadableMedia.
     """
-    with open_still(path, "image", max_pixels=max_pixels) as still:
-        try:
-            small = _scaled_down(still, max_side)
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's plugins raise whatever they stumble over
-            raise UnreadableMedia("The image is broken and cannot be decoded.") from error
-    return np.array(small, np.uint8)
+    with opened_still(path, "image", max_pixels=max_pixels) as still:
+        return np.array(_scaled_down(still, max_side), np.uint8)
 
 
 def _scaled_down(still: Image.Image, max_side: int) -> Image.Image:

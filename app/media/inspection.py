@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import av
@@ -25,7 +26,7 @@ _GUESSING = frozenset({"mp3", "aac", "amr", "ogg"})
 """Demuxers that know of no stated length and make one up."""
 
 _OPEN_END = 0x7FFF0000
-"""Bytes: what programs that stream a WAV write for a length that they do not know yet."""
+"""Bytes: programs that stream a RIFF file write at least this for a size they do not know yet."""
 
 _TASTE_SECONDS = 0.5
 _TASTE_PACKETS = 200
@@ -136,9 +137,16 @@ def _promised(recording: InputContainer, stream: AudioStream | VideoStream) -> f
         seconds = recording.duration / av.time_base
     else:
         return None
-    bit_rate = stream.codec_context.bit_rate or 0
-    endless = recording.format.name == "wav" and seconds * bit_rate / 8 >= _OPEN_END
-    return None if endless else seconds
+    return seconds * _riff_share(recording)
+
+
+def _riff_share(recording: InputContainer) -> float:
+    """How many times longer a WAV or AVI once was: FFmpeg makes their lengths fit what is left."""
+    if recording.format.name not in ("wav", "avi"):
+        return 1.0
+    with Path(recording.name).open("rb") as file:
+        stated = int.from_bytes(file.read(8)[4:], "little") + 8
+    return max(1.0, stated / max(recording.size, 1)) if stated < _OPEN_END else 1.0
 
 
 def _times(packet: Packet[Stream], due: float) -> tuple[float, float]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
 from av.container import InputContainer
 from PIL import Image
 
-from app.errors import TooLarge, UnreadableMedia
+from app.errors import LipSyncError, TooLarge, UnreadableMedia
 from app.media.sniff import RECORDINGS, sniff
 
 MAX_FRAME_PIXELS = 36_000_000
 """The largest video frame that is ever decoded, in pixels."""
+
+_LARGEST_SIDE = 8192
+"""Pixels: frames beyond this square are not even looked at to say how large they are."""
 
 _ISO = dict.fromkeys(("mp4", "mov", "m4v", "m4a", "3gp"), "mov")
 _DEMUXERS = {container: container for container in RECORDINGS} | _ISO
@@ -49,7 +54,7 @@ def open_recording(path: Path, what: str) -> InputContainer:
         "protocol_whitelist": "file",
         "format_whitelist": demuxer,
         "codec_whitelist": ",".join(sorted(CODECS)),
-        "max_pixels": str(MAX_FRAME_PIXELS),
+        "max_pixels": str(_LARGEST_SIDE**2),
         "max_streams": "32",
     }
     try:
@@ -58,8 +63,11 @@ def open_recording(path: Path, what: str) -> InputContainer:
         raise UnreadableMedia(f"The {what} is broken and cannot be read.") from error
 
 
-def open_still(path: Path, what: str, *, max_pixels: int) -> Image.Image:
-    """Opens a still without decoding it, after a look at how large it says it is.
+@contextmanager
+def opened_still(path: Path, what: str, *, max_pixels: int) -> Iterator[Image.Image]:
+    """A still that is not decoded yet, after a look at how large it says it is.
+
+    Whatever goes wrong while it is decoded inside the block is raised as UnreadableMedia, too.
 
     Raises TooLarge, UnreadableMedia.
     """
@@ -70,19 +78,18 @@ def open_still(path: Path, what: str, *, max_pixels: int) -> Image.Image:
         raise _too_many_pixels(what, max_pixels)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of odd metadata and of sizes; sizes are judged below, metadata never.
+            # Pillow warns of odd metadata, which matters to nobody, and of sizes, judged here.
             warnings.simplefilter("ignore")
-            image = Image.open(path, formats=[container.upper()])
+            with Image.open(path, formats=[container.upper()]) as image:
+                if image.width * image.height > max_pixels:
+                    raise _too_many_pixels(what, max_pixels)
+                yield image
     except Image.DecompressionBombError as error:
         raise _too_many_pixels(what, max_pixels) from error
-    except MemoryError:
+    except (LipSyncError, MemoryError):
         raise
     except Exception as error:  # Pillow's plugins raise whatever they stumble over
-        raise UnreadableMedia(f"The {what} is broken and cannot be read.") from error
-    if image.width * image.height > max_pixels:
-        image.close()
-        raise _too_many_pixels(what, max_pixels)
-    return image
+        raise UnreadableMedia(f"The {what} is broken or cut off.") from error
 
 
 def _too_many_pixels(what: str, max_pixels: int) -> TooLarge:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from app.errors import TooLarge, TooLong, UnreadableMedia, UnsupportedAudio, UnsupportedImage
 from app.media.inspection import PictureTaste, SoundTaste, Span, read_through
-from app.media.opening import MAX_FRAME_PIXELS, open_recording, open_still
+from app.media.opening import MAX_FRAME_PIXELS, open_recording, opened_still
 from app.media.sniff import IMAGES, RECORDINGS, sniff
 from app.media.streams import (
     codec_of,
@@ -84,14 +84,9 @@ def _size(path: Path, what: str) -> int:
 
 
 def _still(media: Media, limits: Limits) -> Media:
-    with open_still(media.path, "image", max_pixels=limits.max_pixels) as still:
-        try:
-            orientation = still.getexif().get(_EXIF_ORIENTATION, 1)
-            width, height = _decoded_size(still)
-        except MemoryError:
-            raise
-        except Exception as error:  # Pillow's plugins raise whatever they stumble over
-            raise UnreadableMedia("The image is broken or cut off.") from error
+    with opened_still(media.path, "image", max_pixels=limits.max_pixels) as still:
+        orientation = still.getexif().get(_EXIF_ORIENTATION, 1)
+        width, height = _decoded_size(still)
     # Pillow turns a TIFF by itself, and says so from the start.
     if orientation in (5, 6, 7, 8) and media.container != "tiff":
         width, height = height, width
