@@ -16,6 +16,8 @@ from app.media.face import Picture
 
 _TEXTURE_DETAIL = 1.5  # pixels of a row of teeth for one of the picture
 _LEAST_GAP = 0.35  # pixels
+_REDDENING = 0.35  # of the lips' colour, on teeth in the shade
+_GLOW = 0.24  # of the lips' colour
 _EDGE = 0.75  # pixels: half the width over which the lips' edge passes into the dark
 
 
@@ -87,18 +89,27 @@ class MouthInterior:
         gap = aperture.line.gap / aperture.millimetre
         colours = self._throat(place, over_lip, aperture, gap)
         on_jaw = skull - np.array([0, aperture.jaw], np.float32)
-        colours = _covered(colours, self.lower.at(on_jaw), _clipped(over_lip / 2.0 + 0.45, 0.45))
+        colours = self._covered(colours, self.lower.at(on_jaw), _clipped(over_lip / 3.0 + 0.35, 0.35))
         if self.own_teeth:
             shade = _clipped(0.72 + 0.28 * under_lip / 1.6, 0.72)
         else:
             # Little light falls in through a narrow gap.
             shade = (0.68 + 0.26 * min(gap / 6, 1)) * _clipped(0.50 + 0.42 * under_lip / 2.2, 0.5)
-        colours = _covered(colours, self.upper.at(skull), shade)
+        colours = self._covered(colours, self.upper.at(skull), shade)
         shadow = _clipped(0.55 + 0.45 * np.minimum(under_lip / 1.3, over_lip), 0.5)
         shadow *= 0.45 + 0.55 * smoothstep(from_corner / 6)
         if self.own_teeth:
             shadow = np.sqrt(shadow)  # the photo's teeth have some of their own
-        return colours * shadow[..., None]
+        # What light there is in the shade has come through and off the lips.
+        glow = self.palette.lip * np.float32(_GLOW)
+        return glow + (colours - glow) * shadow[..., None]
+
+    def _covered(self, colours: Field, teeth: Field, light: Field) -> Field:
+        """With teeth in front; in the shade they take on the red of the mouth."""
+        dark = self.palette.lip * np.float32(_REDDENING)
+        lit = dark + (teeth[..., :3] - dark) * light[..., None]
+        covered: Field = colours + (lit - colours) * teeth[..., 3:]
+        return covered
 
     def _throat(self, place: AtMouth, over_lip: Field, aperture: Aperture, gap: float) -> Field:
         """The dark, and in it the tongue: a mound that rests behind the lower teeth."""
@@ -136,9 +147,6 @@ def _opacity(place: AtMouth, line: MouthLine) -> Field:
     return opacity
 
 
-def _covered(colours: Field, teeth: Field, shade: Field) -> Field:
-    lit = teeth[..., :3] * shade[..., None]
-    return colours + (lit - colours) * teeth[..., 3:]
 
 
 def _clipped(value: Field, least: float = 0.0) -> Field:

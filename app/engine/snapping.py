@@ -27,7 +27,7 @@ _LID_PRIOR = 12.0
 
 
 def seam_offset(rgb: Picture, head: Head, inner_lips: Points) -> Points:
-    """How far below this contour (n x 2 mm) closed lips meet: n millimetres, 0 at both corners.
+    """How far below this contour (n x 2 mm) closed lips meet: n millimetres.
 
     The line where lips meet is dark.
     """
@@ -35,7 +35,9 @@ def seam_offset(rgb: Picture, head: Head, inner_lips: Points) -> Points:
     offsets = np.linspace(-reach, reach, _STEPS)
     darkness = _brightness(rgb, head, _band(inner_lips, offsets))
     darkness -= darkness.min(1, keepdims=True)
-    return _path(darkness + _SEAM_PRIOR * (offsets / reach) ** 2, offsets)
+    path = _path(darkness + _SEAM_PRIOR * (offsets / reach) ** 2, offsets)
+    path[[0, -1]] = 0.8 * path[[1, -2]]  # around the corners other folds are dark as well
+    return path
 
 
 def lid_offset(rgb: Picture, head: Head, upper_lid: Points) -> Points:
@@ -72,9 +74,7 @@ def _brightness(rgb: Picture, head: Head, places: Points) -> Points:
 def _path(cost: Points, offsets: Points) -> Points:
     """The offset for each point of the contour whose band has this cost."""
     path = offsets[_cheapest_path(cost)]
-    smooth = np.convolve(np.pad(path, 2, mode="edge"), np.full(5, 0.2), "valid")[::_SAMPLES]
-    smooth[[0, -1]] = 0  # the mesh is better at corners than a search is
-    return smooth
+    return np.convolve(np.pad(path, 2, mode="edge"), np.full(5, 0.2), "valid")[::_SAMPLES]
 
 
 def _cheapest_path(cost: Points) -> list[int]:

@@ -19,7 +19,7 @@ _LOWER_EDGES = np.array([0, 5.2, 11.0, 17.8, 24.8, 31.8])
 _UPPER_SHORTER = np.array([0.0, 0.7, 0.2, 0.9, 1.2])  # than the front teeth, in mm
 _LOWER_SHORTER = np.array([0.0, 0.1, 0.0, 0.5, 0.8])
 _UPPER_SHOWING = 2.1  # mm of the front teeth below closed lips
-_LOWER_HIDDEN = 0.4  # mm of the lower front teeth below the line where closed lips meet
+_LOWER_EDGE = -0.9  # mm below the line where closed lips meet: behind the upper teeth
 _ROW_BEND = 17.0  # mm aside at which the row has risen by half of what shows
 _CLEAR_OF_LIPS = 0.7  # mm of a photo's teeth next to the lips that have the lips' colour
 _CLEAR_OF_CORNERS = 1.5
@@ -64,10 +64,10 @@ def lower_teeth(lips: Lips, palette: Palette, density: float) -> Teeth:
     """Made teeth that ride on the jaw and only peep over the lip."""
     across, down = _millimetres(density)
     row = _Row.at(across, _LOWER_EDGES, _LOWER_SHORTER)
-    edge = _LOWER_HIDDEN + 1.6 * (across / _ROW_BEND) ** 2 + row.shorter + 0.5 * row.aside**6
+    edge = _LOWER_EDGE + 0.8 * (across / _ROW_BEND) ** 2 + row.shorter + 0.5 * row.aside**6
     opacity = np.clip((down - edge) * density + 0.5, 0, 1)
     return Teeth(
-        _painted(palette, 0.74 * row.light, opacity * _fade_aside(across, 10, 8)),
+        _painted(palette, 0.66 * row.light, opacity * _fade_aside(across, 10, 8)),
         density,
         _centre(lips),
     )
