@@ -74,11 +74,11 @@ class Service:
         raise AssertionError(f"{job_id} is not final after {within} seconds: {job}")
 
     def reached(self, job_id: str, phase: str, *, within: float = 30) -> dict[str, Any]:
-        """The job once it is in a phase."""
+        """The job once it is in a phase, and says something about it if it is rendering."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             job: dict[str, Any] = self.client.get(f"/lipsync/{job_id}").json()
-            if job["phase"] == phase:
+            if job["phase"] == phase and (job["message"] or phase != "rendering"):
                 return job
             assert job["status"] not in FINAL, job
         raise AssertionError(f"{job_id} never came to {phase}: {job}")
@@ -86,7 +86,7 @@ class Service:
     def workers(self) -> list[int]:
         """The process ids of the service's own child processes that do its work."""
         listed = subprocess.run(
-            ["ps", "-axo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+            ["ps", "-axwwo", "pid=,ppid=,args="], capture_output=True, text=True, check=True
         ).stdout
         processes = [line.split(maxsplit=2) for line in listed.splitlines()]
         return [

@@ -9,6 +9,7 @@ from typing import Any
 import av
 import httpx
 import pytest
+from av.container import InputContainer
 
 from tests.service import ORIGIN, Service
 
@@ -43,6 +44,8 @@ def test_the_video_plays_with_sound_and_is_as_long_as_the_speech(
     video = client.get(job["video_url"]).content
     assert len(video) == job["file_size"]
     with av.open(BytesIO(video)) as played, av.open(str(speech)) as spoken:
+        assert isinstance(played, InputContainer)
+        assert isinstance(spoken, InputContainer)
         assert played.duration is not None
         assert spoken.duration is not None
         assert played.streams.video

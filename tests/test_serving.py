@@ -94,6 +94,7 @@ def test_sigterm_lets_waiting_callers_go_and_the_next_start_goes_on(
         job_id = service.order(photo, long_speech, wait="0").json()["job_id"]
         service.reached(job_id, "rendering")
         workers = service.workers()
+        assert workers
         with ThreadPoolExecutor() as threads:
             waiting = threads.submit(
                 httpx.get, f"{service.base_url}/lipsync/{job_id}", params={"wait": 50}, timeout=60

@@ -59,10 +59,11 @@ def puppet(photo: Picture, speech: Speech, mesh: FaceMesh) -> list[Picture]:
 def _jaw_dropped(
     photo: Picture, middle: npt.NDArray[np.float32], width: float, gap: float
 ) -> Picture:
-    rows, columns = np.indices(photo.shape[:2], np.float32)
+    grid: npt.NDArray[np.float32] = np.indices(photo.shape[:2]).astype(np.float32)
+    rows, columns = np.ascontiguousarray(grid[0]), np.ascontiguousarray(grid[1])
     lowered = gap * np.exp(-(((columns - middle[0]) / (0.5 * width)) ** 2))
     below = rows > middle[1]
-    came_from = np.where(below, rows - lowered, rows)
+    came_from: npt.NDArray[np.float32] = np.where(below, rows - lowered, rows)
     frame = cv2.remap(photo, columns, came_from, cv2.INTER_LINEAR)
     frame[below & (came_from < middle[1])] = (50, 15, 15)
     return np.asarray(frame, np.uint8)
@@ -79,8 +80,7 @@ def _write(path: Path, frames: list[Picture], samples: npt.NDArray[np.int16], ra
             file.mux(video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         sound = av.AudioFrame.from_ndarray(samples[None], "s16", "mono")
         sound.sample_rate, sound.pts = rate, 0
-        for stream, last in ((video, None), (audio, sound), (audio, None)):
-            file.mux(stream.encode(last))
+        file.mux([*video.encode(), *audio.encode(sound), *audio.encode()])
     return path
 
 
