@@ -21,7 +21,9 @@ from app.engine.features import (
 Curve = npt.NDArray[np.float64]
 
 _FRAMES_AT_ONCE = 6000
+_DIGITAL_SILENCE = -55.0  # dB of all bands together: nothing but rounding
 _LEAD = 0.02  # seconds: a mouth moves a little before it is heard
+_WAKING = 0.08  # seconds from the photo, which is the first frame, to what is spoken
 _CLOSED = 0.9  # from here on lips touch
 
 
@@ -70,7 +72,10 @@ class MouthNetwork:
             )
 
     def __call__(self, spectra: Floats) -> Floats:
-        """Open, wide, press and tuck for each normalised spectrum: frames x 4, not yet bounded."""
+        """Open, wide, press, tuck and speech for each normalised spectrum: frames x 5, unbounded.
+
+        Speech is 1 while somebody speaks and 0 in pauses, noise and music.
+        """
         return np.concatenate(
             [self._piece(spectra, first) for first in range(0, len(spectra), _FRAMES_AT_ONCE)]
         )
@@ -97,14 +102,15 @@ def poses(samples16k: Floats, frame_rate: float, network: MouthNetwork, *, seed:
     mouth = _mouth(samples16k, network)
     middle = times + 0.5 / frame_rate + _LEAD
     talk = _at(mouth.talk, middle)
-    press = _strongest_within(mouth.press, middle, 1 / frame_rate)
+    press = _strongest_within(mouth.press, middle, 0.5 / frame_rate)
     chance = np.random.RandomState(seed)
+    waking = _smoothstep(times / _WAKING)
     tracks = {
-        "open": np.where(press > _CLOSED, 0.0, _at(mouth.open, middle)),
-        "wide": _at(mouth.wide, middle),
-        "press": press,
-        "tuck": _at(mouth.tuck, middle),
-        "talk": talk,
+        "open": waking * np.where(press > _CLOSED, 0.0, _at(mouth.open, middle)),
+        "wide": waking * _at(mouth.wide, middle),
+        "press": waking * press,
+        "tuck": waking * _at(mouth.tuck, middle),
+        "talk": waking * talk,
         **_sway(times, talk, _at(mouth.emphasis, middle), chance),
         "blink": _blinks(times, chance),
     }
@@ -131,16 +137,16 @@ def _mouth(samples: Floats, network: MouthNetwork) -> _Mouth:
     level = 10 * np.log10(np.exp(spectra.astype(np.float64)).sum(1))
     loudest, quietest = np.percentile(level, 95), np.percentile(level, 5)
     floor = max(quietest + 6, loudest - 38)
-    voice = _smoothstep((level - floor + 4) / 8) * (loudest > -55)
+    voice = _smoothstep((raw[:, 4] - 0.3) / 0.4) * (loudest > _DIGITAL_SILENCE)
     loud = np.clip((level - floor) / max(loudest - floor, 6), 0, 1.1)
-    press = _smoothstep((raw[:, 2] - 0.22) / 0.36)
+    press = _smoothstep((raw[:, 2] - 0.19) / 0.32)
     # A closure may be silent, but a pause is not a closure.
     closure = press * np.maximum(voice, _smooth(voice, 6))
     opening = np.clip(raw[:, 0], 0, 1)
     opening *= _range_gain(opening[(voice > 0.5) & (press < 0.3)])
     stress = _smooth(loud * voice, 14)
     return _Mouth(
-        open=_smooth(opening * (0.72 + 0.36 * loud) * voice, 1.4) * (1 - closure),
+        open=_smooth(opening * (0.72 + 0.36 * loud) * voice, 1.6) * (1 - closure),
         wide=_smooth(np.clip(raw[:, 1], -1, 1) * voice, 3.0),
         press=closure,
         tuck=_smooth(_smoothstep((raw[:, 3] - 0.25) / 0.4) * voice, 1.2),
@@ -204,7 +210,11 @@ def _at(curve: Curve, times: Curve) -> Curve:
 
 
 def _strongest_within(curve: Curve, times: Curve, span: float) -> Curve:
-    """The highest value in a frame's own time: no closure is too short to be seen."""
+    """The highest value around each moment: no closure is too short to be seen.
+
+    A closure lasts 60 ms or more. Half a frame of 40 ms is enough to meet each; in a whole one they
+    would spread over the vowels beside them.
+    """
     offsets = np.linspace(-span / 2, span / 2, 5)
     found: Curve = np.max([_at(curve, times + offset) for offset in offsets], axis=0)
     return found

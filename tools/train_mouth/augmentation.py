@@ -37,14 +37,14 @@ def background(length: int, chance: Chance, babble: Floats) -> Floats:
         return music(length, chance)
     if kind == "babble":
         return murmur(length, chance, babble)
-    return noise(length, chance, slope=0.0 if kind == "white" else chance.uniform(0.3, 1.0))
+    return noise(length, chance, slope=0.0 if kind == "white" else chance.uniform(0.3, 1.3))
 
 
 def noise(length: int, chance: Chance, slope: float) -> Floats:
-    """White noise (slope 0) to brown noise (slope 1)."""
+    """White noise (slope 0), brown noise (slope 1), the rumble of wind (more)."""
     size = _padded(length)
     spectrum = np.fft.rfft(chance.standard_normal(size))
-    spectrum /= (1 + np.arange(len(spectrum)) / len(spectrum) * 200) ** slope
+    spectrum /= (10 + np.fft.rfftfreq(size, 1 / SAMPLE_RATE)) ** slope
     return np.fft.irfft(spectrum, size)[:length].astype(np.float32)
 
 
@@ -67,9 +67,17 @@ def music(length: int, chance: Chance) -> Floats:
 
 
 def tone(length: int, chance: Chance) -> Floats:
-    """A whistle or a hum of one pitch."""
-    turns = chance.uniform(80, 3000) * np.arange(length) / SAMPLE_RATE
-    return np.sin(2 * np.pi * turns).astype(np.float32)
+    """A whistle or a hum, whose pitch may glide."""
+    first, last = chance.uniform(80, 3000, 2)
+    hertz = np.linspace(first, last if chance.random() < 0.5 else first, length)
+    return np.sin(2 * np.pi * np.cumsum(hertz) / SAMPLE_RATE).astype(np.float32)
+
+
+def switched(samples: Floats, chance: Chance) -> Floats:
+    """On and off in turn, as machines do."""
+    period = chance.uniform(0.15, 2.0)
+    phase = np.arange(len(samples)) / SAMPLE_RATE / period + chance.random()
+    return np.where(phase % 1 < chance.uniform(0.3, 0.8), samples, 0).astype(np.float32)
 
 
 def murmur(length: int, chance: Chance, babble: Floats) -> Floats:

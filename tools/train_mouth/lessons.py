@@ -9,7 +9,7 @@ import numpy as np
 
 from app.engine.features import FRAMES_PER_SECOND, SAMPLE_RATE, Floats
 from tools.train_mouth import corpus
-from tools.train_mouth.augmentation import coloured, music, noise, tone, worn
+from tools.train_mouth.augmentation import coloured, music, noise, switched, tone, worn
 from tools.train_mouth.synthesis import Utterance, espeak_says, flite_says
 from tools.train_mouth.training import OUTPUTS, Recording
 from tools.train_mouth.visemes import curves
@@ -24,7 +24,7 @@ FLITE_ROUNDS = 3
 COPIES = 3
 """How often an utterance is heard: once clean, then worn."""
 
-NOISES = 0.06
+NOISES = 0.08
 """Recordings of no speech at all, for each recording of speech."""
 
 _HOP = SAMPLE_RATE // FRAMES_PER_SECOND
@@ -72,7 +72,7 @@ def recordings(utterances: list[Utterance], chance: Chance) -> Iterator[Recordin
 
 
 def noises(count: int, chance: Chance) -> Iterator[Floats]:
-    """Music, noises and tones of a few seconds."""
+    """Music, noises and tones of a few seconds, steady or in bursts."""
     for _ in range(count):
         length = int(chance.uniform(2, 6) * SAMPLE_RATE)
         kind = chance.integers(4)
@@ -81,7 +81,9 @@ def noises(count: int, chance: Chance) -> Iterator[Floats]:
         elif kind == 1:
             sound = tone(length, chance)
         else:
-            sound = noise(length, chance, slope=0.0 if kind == 2 else chance.uniform(0.2, 1))
+            sound = noise(length, chance, slope=0.0 if kind == 2 else chance.uniform(0.2, 1.4))
+        if chance.random() < 0.4:
+            sound = switched(sound, chance)
         yield coloured(sound, chance) if chance.random() < 0.5 else sound
 
 
