@@ -27,7 +27,7 @@ LOWER_LIP = (
 )
 FOREHEAD_TOP, CHIN, NOSE_TIP = 10, 152, 1
 RIGHT_TEMPLE, LEFT_TEMPLE = 234, 454
-RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER = 61, 291
+NOSE_BASE = (2, 98, 327)
 CHEEKS = (50, 280, 205, 425, 101, 330)
 LOWER_LIP_RED = (85, 315, 16, 14, 86, 316, 179, 403)
 
@@ -121,10 +121,12 @@ class Head:
         return float(np.degrees(np.arcsin(np.clip(self._axes[0, 2], -1, 1))))
 
     @cached_property
-    def mouth_centre(self) -> Points:
-        """Between the corners of the mouth, in pixels: the origin of the head's millimetres."""
-        corners = self.points[[RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER], :2]
-        return np.asarray(corners.mean(0))
+    def origin(self) -> Points:
+        """The base of the nose in pixels, where the millimetres are counted from.
+
+        It is the point next to the mouth that stays put whatever the mouth does.
+        """
+        return np.asarray(self.pixels(*NOSE_BASE).mean(0))
 
     def pixels(self, *indices: int) -> Points:
         """Mesh points as n x 2 pixels."""
@@ -133,7 +135,8 @@ class Head:
     def to_picture(self, millimetres: Points) -> Points:
         """From the head's millimetres (... x 2) to pixels."""
         across, down = self.axes
-        return self.mouth_centre + millimetres[..., :1] * across + millimetres[..., 1:] * down
+        offset = millimetres[..., :1] * across + millimetres[..., 1:] * down
+        return np.asarray(self.origin + offset)
 
     def to_head(self, pixels: Points) -> Points:
         """From pixels (... x 2) to the head's millimetres."""
@@ -145,6 +148,6 @@ class Head:
 
     def _transformed(self, pixels: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         (xx, xy), (yx, yy) = np.linalg.inv(self.axes)
-        x, y = self.mouth_centre
+        x, y = self.origin
         right, below = pixels[..., 0] - x, pixels[..., 1] - y
         return np.stack([right * xx + below * yx, right * xy + below * yy], -1)

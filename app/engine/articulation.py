@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from app.engine.curves import Points, smooth_step
-from app.engine.lips import ACROSS, ARCH, DOWN, INNER, MIDDLE, OUTER, PARABOLA, POSITION, Lips
+from app.engine.lips import (
+    ACROSS,
+    ARCH,
+    DOWN,
+    INNER,
+    MIDDLE,
+    OUTER,
+    PARABOLA,
+    POSITION,
+    SEAM_SHARE,
+    Lips,
+)
 from app.engine.speech import Pose
 
 _WIDEST_GAP = 13.5  # between the lips in an emphatic "ah"; people part their teeth 40 in a yawn
@@ -21,7 +32,6 @@ _ALMOND = PARABOLA**0.72
 # How lips that are apart in the picture come together: the red rolls in, the skin follows less.
 _UPPER_CLOSING = np.array([0.45, 0.80, 1.0])[:, None]
 _LOWER_CLOSING = np.array([0.55, 0.85, 1.0])[:, None]
-_SEAM_SHARE = 0.45  # of the gap, from above: where parted lips meet
 
 
 def articulate(lips: Lips, pose: Pose, strength: float, source_jaw: float) -> tuple[Lips, float]:
@@ -47,7 +57,7 @@ def articulate(lips: Lips, pose: Pose, strength: float, source_jaw: float) -> tu
 
 def _shut(lips: Lips) -> tuple[Points, Points]:
     upper, lower = lips.upper.copy(), lips.lower.copy()
-    seam = upper[INNER, :, DOWN] + _SEAM_SHARE * (lower[INNER, :, DOWN] - upper[INNER, :, DOWN])
+    seam = upper[INNER, :, DOWN] + SEAM_SHARE * (lower[INNER, :, DOWN] - upper[INNER, :, DOWN])
     upper[:, :, DOWN] += _UPPER_CLOSING * (seam - upper[INNER, :, DOWN])
     lower[:, :, DOWN] += _LOWER_CLOSING * (seam - lower[INNER, :, DOWN])
     return upper, lower

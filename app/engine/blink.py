@@ -20,6 +20,7 @@ _LASHES = 1.2  # mm of dark lashes below the skin's edge, which move with it
 _LASH_LINE = 2.0  # mm of the lid's edge that move without being stretched
 _OVERLAP = 1.2  # mm that a closed lid goes over the lower one
 _FADE = 2.5  # mm outside the corners over which the motion ends
+_LEAST_STRETCH = 1.5  # mm
 _LID_STRETCH = 1.25  # openings above the eye: how far up the skin is drawn from
 _BROW_CLEARANCE = 0.5  # of the way up to the brow at most
 _DARKEST_LID = 0.55  # of the skin's brightness, missing: more is hair or the frame of spectacles
@@ -90,14 +91,16 @@ class _Eye:
         """How much skin above the lid is drawn down, in pixels: none of the brow."""
         wanted = np.float32(_LID_STRETCH * float(opening.max()))
         free = (upper - np.float32(self.brow)) * np.float32(_BROW_CLEARANCE)
-        return np.maximum(np.minimum(wanted, free), np.float32(1.5 * self.millimetre))
+        least = np.float32(_LEAST_STRETCH * self.millimetre)
+        return np.asarray(np.maximum(np.minimum(wanted, free), least), np.float32)
 
     def _origin(self, below: Field, top: Field, upper: Field, edge: Field) -> Field:
         """How far below the axis the skin was that now lies ``below`` it."""
         share = np.clip((below - top) / np.maximum(edge - top, 1e-3), 0, 1)
         stretched = top + share * (upper - top)
         rigid = np.maximum(below - (edge - upper), stretched)
-        return np.where(below > edge - np.float32(_LASH_LINE * self.millimetre), rigid, stretched)
+        at_edge = below > edge - np.float32(_LASH_LINE * self.millimetre)
+        return np.asarray(np.where(at_edge, rigid, stretched), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ POSITION = np.linspace(-1, 1, 11)  # of a contour's points, from corner to corne
 ARCH = np.sqrt(1 - POSITION**2)  # half an ellipse over the mouth
 PARABOLA = 1 - POSITION**2
 
+SEAM_SHARE = 0.45  # of a gap, from above: where parted lips meet
 OPEN_GAP = 2.7  # mm between the mesh's inner contours from which lips are parted
 _SHUT_GAP = 1.0  # mm between them that closed lips have at least, by the mesh
 # Mesh points lie on the lips, not beside them: without a margin, bits of teeth stick to a lip.
@@ -44,6 +45,12 @@ class Lips:
     def gap(self) -> float:
         """In the middle of the mouth: millimetres."""
         return float(self.gaps[3:8].mean())
+
+    @property
+    def meeting_line(self) -> Points:
+        """Where both lips meet when they close: 11 x (across, down), millimetres."""
+        upper, lower = self.upper[INNER], self.lower[INNER]
+        return np.asarray(upper + SEAM_SHARE * (lower - upper))
 
     @property
     def half_width(self) -> float:
@@ -83,18 +90,22 @@ class ClosedMouth:
     """How the mesh sees one person's closed lips.
 
     ``gap`` is what it leaves between them, in mm; ``seam`` is how far below the middle of its inner
-    contours they really meet: 11 millimetres.
+    contours they really meet: 11 millimetres. ``line`` is where that is, 11 x 2 mm.
     """
 
     gap: float
     seam: Points
+    line: Points
 
     @classmethod
-    def learnt(cls, gaps: list[float], seams: list[Points]) -> ClosedMouth:
-        """From the gaps in many frames of a video and the seams in those with closed lips."""
+    def learnt(cls, lips: list[Lips], seams: list[Points]) -> ClosedMouth:
+        """From the lips in many frames of a video and `seam_offset` in those with closed ones."""
         # Someone who never shuts the mouth has no closed gap, but the mesh has.
+        gaps = [each.gap for each in lips]
         gap = float(np.clip(np.percentile(gaps, _SHUT_SHARE), _SHUT_GAP, OPEN_GAP))
-        return cls(gap, np.median(seams, axis=0) if len(seams) >= _ENOUGH_SEAMS else np.zeros(11))
+        seam = np.median(seams, axis=0) if len(seams) >= _ENOUGH_SEAMS else np.zeros(11)
+        line = np.median([each.meeting_line for each in lips], axis=0)
+        return cls(gap, seam, line + _down(seam))
 
     def parted(self, lips: Lips) -> float:
         """0 for closed lips .. 1 for parted ones."""

@@ -58,7 +58,7 @@ class Mouth:
             upper + (lower - upper) * share,
             upper,
             lower,
-            Aperture(line, head.millimetre, jaw, pose.talk),
+            Aperture(line, head.millimetre, jaw + self.jaw, pose.talk),
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.engine.anatomy import Head
-from app.engine.curves import Field, smoothstep
+from app.engine.curves import Field, Points, smoothstep
 from app.engine.lips import OPEN_GAP, Lips
 from app.engine.mouth_line import AtMouth, MouthLine
 from app.engine.palette import Palette
@@ -53,20 +53,18 @@ class MouthInterior:
     def of_photo(cls, rgb: Picture, head: Head, lips: Lips) -> MouthInterior:
         """For a still: with its own teeth if it shows them."""
         palette = Palette.of(rgb, head)
-        made = cls.made(palette, lips, head.millimetre)
+        made = cls.made(palette, lips.meeting_line, head.millimetre)
         if lips.gap < OPEN_GAP:
             return made
         density = 2 * head.millimetre
         return cls(palette, own_teeth(rgb, head, lips, density), made.lower, True, 0.75)
 
     @classmethod
-    def made(
-        cls, palette: Palette, lips: Lips, millimetre: float, seam: float = 0
-    ) -> MouthInterior:
-        """With made teeth, for a picture in which a millimetre is that many pixels."""
+    def made(cls, palette: Palette, seam: Points, millimetre: float) -> MouthInterior:
+        """With made teeth, for lips that meet along ``seam`` (11 x 2 mm)."""
         density = max(_TEXTURE_DETAIL * millimetre, 2.0)
-        upper, lower = upper_teeth(lips, palette, density), lower_teeth(lips, palette, density)
-        return cls(palette, upper, lower, False, seam)
+        upper, lower = upper_teeth(seam, palette, density), lower_teeth(seam, palette, density)
+        return cls(palette, upper, lower, False, 0)
 
     def paint(self, picture: Picture, place: AtMouth, skull: Field, aperture: Aperture) -> None:
         """Onto a part of a picture, in place; ``skull``: its pixels in the head's millimetres."""
@@ -89,12 +87,14 @@ class MouthInterior:
         gap = aperture.line.gap / aperture.millimetre
         colours = self._throat(place, over_lip, aperture, gap)
         on_jaw = skull - np.array([0, aperture.jaw], np.float32)
-        colours = self._covered(colours, self.lower.at(on_jaw), _clipped(over_lip / 3.0 + 0.35, 0.35))
+        colours = self._covered(
+            colours, self.lower.at(on_jaw), _clipped(over_lip / 3.0 + 0.35, 0.35)
+        )
         if self.own_teeth:
             shade = _clipped(0.72 + 0.28 * under_lip / 1.6, 0.72)
         else:
             # Little light falls in through a narrow gap.
-            shade = (0.68 + 0.26 * min(gap / 6, 1)) * _clipped(0.50 + 0.42 * under_lip / 2.2, 0.5)
+            shade = (0.76 + 0.22 * min(gap / 6, 1)) * _clipped(0.58 + 0.42 * under_lip / 2.0, 0.58)
         colours = self._covered(colours, self.upper.at(skull), shade)
         shadow = _clipped(0.55 + 0.45 * np.minimum(under_lip / 1.3, over_lip), 0.5)
         shadow *= 0.45 + 0.55 * smoothstep(from_corner / 6)
@@ -102,14 +102,13 @@ class MouthInterior:
             shadow = np.sqrt(shadow)  # the photo's teeth have some of their own
         # What light there is in the shade has come through and off the lips.
         glow = self.palette.lip * np.float32(_GLOW)
-        return glow + (colours - glow) * shadow[..., None]
+        return np.asarray(glow + (colours - glow) * shadow[..., None], np.float32)
 
     def _covered(self, colours: Field, teeth: Field, light: Field) -> Field:
         """With teeth in front; in the shade they take on the red of the mouth."""
         dark = self.palette.lip * np.float32(_REDDENING)
         lit = dark + (teeth[..., :3] - dark) * light[..., None]
-        covered: Field = colours + (lit - colours) * teeth[..., 3:]
-        return covered
+        return np.asarray(colours + (lit - colours) * teeth[..., 3:], np.float32)
 
     def _throat(self, place: AtMouth, over_lip: Field, aperture: Aperture, gap: float) -> Field:
         """The dark, and in it the tongue: a mound that rests behind the lower teeth."""
@@ -124,7 +123,8 @@ class MouthInterior:
         )
         furrow = 1 - 0.10 * np.exp(-((aside / np.float32(0.08)) ** 2))
         light = (0.50 + 0.45 * np.clip(depth / 4, 0, 1)) * furrow
-        return dark + (self.palette.tongue * light[..., None] - dark) * opacity[..., None]
+        tongue = self.palette.tongue * light[..., None]
+        return np.asarray(dark + (tongue - dark) * opacity[..., None], np.float32)
 
     def _with_seam(self, skin: Field, place: AtMouth, aperture: Aperture) -> Field:
         millimetre = aperture.millimetre
@@ -145,8 +145,6 @@ def _opacity(place: AtMouth, line: MouthLine) -> Field:
     opacity *= _clipped((place.lower - place.upper) / np.float32(1.2 * _EDGE))
     opacity *= (place.along > 0) & (place.along < line.length)
     return opacity
-
-
 
 
 def _clipped(value: Field, least: float = 0.0) -> Field:

@@ -31,24 +31,21 @@ class Palette:
     @classmethod
     def of(cls, rgb: Picture, head: Head) -> Palette:
         """From the cheeks and the lower lip of a face."""
-        return cls.from_skin_and_lip(
+        return cls.from_colours(
             _median_colour(rgb, head, CHEEKS), _median_colour(rgb, head, LOWER_LIP_RED)
         )
 
     @classmethod
-    def from_skin_and_lip(cls, skin: Field, lip: Field) -> Palette:
-        """From two RGB colours."""
-        brightness, lip_brightness = luma(skin), luma(lip)
-        # A grey photo has grey teeth; one in the evening sun has golden ones.
-        tint = skin / max(brightness, 1.0)
+    def from_colours(cls, skin: Field, lip: Field, teeth: Field | None = None) -> Palette:
+        """From RGB colours; unknown teeth are given the light that falls on the skin."""
+        lip_brightness = luma(lip)
         colourful = float(np.clip(3 * np.ptp(skin) / max(float(skin.max()), 1.0), 0, 1))
-        teeth = (0.58 * _ENAMEL + 0.42 * tint) * min(1.10 * brightness + 14, _BRIGHTEST_TOOTH)
         flesh = _FLESH * colourful + 0.55 * (1 - colourful)
         dark = _DARK_FLESH * colourful + 0.16 * (1 - colourful)
         return cls(
             skin=skin,
             lip=lip,
-            teeth=np.clip(teeth, 0, 240).astype(np.float32),
+            teeth=_teeth_in_light_of(skin) if teeth is None else teeth,
             cavity=np.clip(lip_brightness * dark, 4, 70).astype(np.float32),
             tongue=np.clip(lip * flesh, 20, 190).astype(np.float32),
         )
@@ -57,6 +54,14 @@ class Palette:
 def luma(colour: Field) -> float:
     """The brightness of an RGB colour, 0..255."""
     return float((colour * _LUMA).sum())
+
+
+def _teeth_in_light_of(skin: Field) -> Field:
+    """A grey photo has grey teeth; one in the evening sun has golden ones."""
+    brightness = luma(skin)
+    tint = skin / max(brightness, 1.0)
+    teeth = (0.58 * _ENAMEL + 0.42 * tint) * min(1.10 * brightness + 14, _BRIGHTEST_TOOTH)
+    return np.clip(teeth, 0, 240).astype(np.float32)
 
 
 def _median_colour(rgb: Picture, head: Head, points: tuple[int, ...]) -> Field:

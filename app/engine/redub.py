@@ -41,8 +41,8 @@ class TalkingVideo:
         cls, face: TrackedFace, play: Callable[[], Iterable[Picture]], folder: Path
     ) -> TalkingVideo:
         """For a face that was tracked through what ``play`` plays."""
-        lips = video_lips(Head(face.points[0].astype(np.float64)), face.closed)
-        return cls(face, MouthInterior.made(face.palette, lips, face.millimetre), play, folder)
+        interior = MouthInterior.made(face.palette, face.closed.line, face.millimetre)
+        return cls(face, interior, play, folder)
 
     @property
     def size(self) -> tuple[int, int]:

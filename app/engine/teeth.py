@@ -20,6 +20,8 @@ _UPPER_SHORTER = np.array([0.0, 0.7, 0.2, 0.9, 1.2])  # than the front teeth, in
 _LOWER_SHORTER = np.array([0.0, 0.1, 0.0, 0.5, 0.8])
 _UPPER_SHOWING = 2.1  # mm of the front teeth below closed lips
 _LOWER_EDGE = -0.9  # mm below the line where closed lips meet: behind the upper teeth
+_FOLLOWS_SMILE = 0.7
+_MOST_BOWED = 0.012  # mm of rise for each square mm aside: a broad grin
 _ROW_BEND = 17.0  # mm aside at which the row has risen by half of what shows
 _CLEAR_OF_LIPS = 0.7  # mm of a photo's teeth next to the lips that have the lips' colour
 _CLEAR_OF_CORNERS = 1.5
@@ -45,38 +47,39 @@ class Teeth:
         return bilinear(self.picture, pixels, Border.NOTHING)
 
 
-def upper_teeth(lips: Lips, palette: Palette, density: float) -> Teeth:
-    """Made teeth for lips that are closed in the picture, or in most of a video."""
+def upper_teeth(seam: Points, palette: Palette, density: float) -> Teeth:
+    """Made teeth behind lips that meet along ``seam`` (11 x 2 mm)."""
     across, down = _millimetres(density)
-    edge = _UPPER_SHOWING * (1 - 0.55 * (across / _ROW_BEND) ** 2)
     row = _Row.at(across, _UPPER_EDGES, _UPPER_SHORTER)
+    edge = _bow(seam, across) + _UPPER_SHOWING * (1 - 0.3 * (across / _ROW_BEND) ** 2)
     edge = edge - row.shorter - 0.75 * np.abs(row.aside) ** 5
-    opacity = np.clip((edge - down) * density + 0.5, 0, 1)
+    opacity = np.clip((edge - down) * density + 0.5, 0, 1) * _fade_aside(across, 17, 10)
     height = np.clip((edge - down) / 9.0, 0, 1)  # 0 at the biting edge, 1 at the gum
     # Enamel is a little glassy at its edge and fullest in its upper half.
     light = row.light * (0.90 + 0.10 * smoothstep(height * 4))
-    return Teeth(
-        _painted(palette, light, opacity * _fade_aside(across, 17, 10)), density, _centre(lips)
-    )
+    return Teeth(_painted(palette, light, opacity), density, seam[5])
 
 
-def lower_teeth(lips: Lips, palette: Palette, density: float) -> Teeth:
+def lower_teeth(seam: Points, palette: Palette, density: float) -> Teeth:
     """Made teeth that ride on the jaw and only peep over the lip."""
     across, down = _millimetres(density)
     row = _Row.at(across, _LOWER_EDGES, _LOWER_SHORTER)
-    edge = _LOWER_EDGE + 0.8 * (across / _ROW_BEND) ** 2 + row.shorter + 0.5 * row.aside**6
-    opacity = np.clip((down - edge) * density + 0.5, 0, 1)
-    return Teeth(
-        _painted(palette, 0.66 * row.light, opacity * _fade_aside(across, 10, 8)),
-        density,
-        _centre(lips),
-    )
+    edge = _bow(seam, across) + _LOWER_EDGE + row.shorter + 0.5 * row.aside**6
+    opacity = np.clip((down - edge) * density + 0.5, 0, 1) * _fade_aside(across, 10, 8)
+    return Teeth(_painted(palette, 0.66 * row.light, opacity), density, seam[5])
+
+
+def _bow(seam: Points, across: Points) -> Points:
+    """How far below the middle of a seam teeth end: they follow lips that smile part of the way."""
+    offsets = seam - seam[5]
+    curvature = (offsets[:, 0] ** 2 * offsets[:, 1]).sum() / (offsets[:, 0] ** 4).sum()
+    return np.asarray(_FOLLOWS_SMILE * np.clip(curvature, -_MOST_BOWED, 0) * across**2)
 
 
 def own_teeth(rgb: Picture, head: Head, lips: Lips, density: float) -> Teeth:
     """The teeth between the parted lips of a photo, where they are in the photo."""
     across, down = _millimetres(density)
-    centre = _centre(lips)
+    centre = lips.meeting_line[5]
     across, down = across + centre[0], down + centre[1]
     top, bottom = (_height_of(lip[INNER], across) for lip in (lips.upper, lips.lower))
     right, left = lips.upper[INNER, 0, 0], lips.upper[INNER, -1, 0]
@@ -121,11 +124,6 @@ def _millimetres(density: float) -> tuple[Points, Points]:
     down = np.arange(round((_ABOVE + _BELOW) * density)) / density - _ABOVE
     grid = np.meshgrid(across, down)
     return grid[0], grid[1]
-
-
-def _centre(lips: Lips) -> Points:
-    upper, lower = lips.upper[INNER, 5], lips.lower[INNER, 5]
-    return np.asarray(0.55 * upper + 0.45 * lower)
 
 
 def _fade_aside(across: Points, start: float, length: float) -> Points:

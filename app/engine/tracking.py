@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from app.engine.anatomy import CHIN, NOSE_TIP, Head
 from app.engine.curves import Points
-from app.engine.lips import OPEN_GAP, ClosedMouth, mesh_lips
+from app.engine.lips import ClosedMouth
+from app.engine.looks import Looks
 from app.engine.palette import Palette
-from app.engine.snapping import seam_offset
 from app.errors import NoFace
 from app.media.face import Face, FaceMesh, Picture
 
@@ -83,10 +83,7 @@ class _Search:
     latest: npt.NDArray[np.float64] | None = None  # where the face was seen last
     lost: int = 0  # frames since then
     points: list[npt.NDArray[np.float32] | None] = field(default_factory=list)
-    skins: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    lips: list[npt.NDArray[np.float32]] = field(default_factory=list)
-    gaps: list[float] = field(default_factory=list)
-    seams: list[Points] = field(default_factory=list)
+    looks: Looks = field(default_factory=Looks)
 
     def look_at(self, number: int, frame: Picture) -> tuple[int, int]:
         """Take in a frame; width and height of it after it was turned."""
@@ -100,7 +97,7 @@ class _Search:
             self.latest = face.points
             self.points.append(face.points.astype(np.float32))
             if number < _LOOK_CLOSELY or not number % _LOOK_EVERY:
-                self._remember(picture, Head(face.points))
+                self.looks.add(picture, Head(face.points))
         return picture.shape[1], picture.shape[0]
 
     def _first_face(self, number: int, frame: Picture) -> Face | None:
@@ -129,15 +126,6 @@ class _Search:
         face = self.mesh.in_box(picture, nearest)
         return face if face.score >= _LIKELY_FACE else None
 
-    def _remember(self, picture: Picture, head: Head) -> None:
-        palette = Palette.of(picture, head)
-        self.skins.append(palette.skin)
-        self.lips.append(palette.lip)
-        lips = mesh_lips(head)
-        self.gaps.append(lips.gap)
-        if lips.gap < OPEN_GAP:
-            self.seams.append(seam_offset(picture, head, lips.seam))
-
     def result(self, width: int, height: int) -> TrackedFace:
         """What was learnt. Raises NoFace."""
         first = next((points for points in self.points if points is not None), None)
@@ -153,11 +141,8 @@ class _Search:
             points=track,
             certainty=_faded(seen),
             jaw=_jaw_drop(track),
-            closed=ClosedMouth.learnt(self.gaps, self.seams),
-            palette=Palette.from_skin_and_lip(
-                np.median(self.skins, 0).astype(np.float32),
-                np.median(self.lips, 0).astype(np.float32),
-            ),
+            closed=self.looks.closed_mouth(),
+            palette=self.looks.palette(),
             quarter_turns=self.quarter_turns,
             width=width,
             height=height,
@@ -184,4 +169,4 @@ def _jaw_drop(track: npt.NDArray[np.float32]) -> Points:
     millimetres = np.array([Head(points.astype(float)).millimetre for points in track])
     chin = np.linalg.norm(track[:, CHIN] - track[:, NOSE_TIP], axis=1) / millimetres
     shut = np.percentile(chin, _SHUT_SHARE)
-    return np.clip(chin - shut, 0, _WIDEST_JAW) * _SKIN_OVER_BONE
+    return np.asarray(np.clip(chin - shut, 0, _WIDEST_JAW) * _SKIN_OVER_BONE)

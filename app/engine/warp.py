@@ -137,7 +137,7 @@ class LowerFace:
         target = np.vstack(
             [self._controls(posed.upper), dropped, self.pinned, self._controls(posed.lower)]
         )
-        unit, origin = 90 * self.head.millimetre, self.head.mouth_centre
+        unit, origin = 90 * self.head.millimetre, self.head.origin
         sheets = ThinPlates((target - origin) / unit, ((at - origin) / unit).reshape(-1, 2))
         lip = (len(target) - shared) // 2
         upper, lower = (
