@@ -174,5 +174,5 @@ def _engine(url: str) -> AsyncEngine:
 
 def keep_safe(connection: Any, _record: object) -> None:
     """Make SQLite survive a loss of power, and let readers and the writer work side by side."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
         connection.execute(f"PRAGMA {pragma}")

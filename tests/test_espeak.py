@@ -67,7 +67,7 @@ def test_hostile_text_is_only_read_aloud() -> None:
     assert speak("").duration < 0.1
     assert ipa(speak("one\0two")) == ipa(speak("one two"))
     assert speak("\ud800 yes").duration > 0.2
-    assert "n" in ipa(speak("<speak>no</speak>"))
+    assert speak('one <break time="9s"/> two').duration < 5
     assert ipa(speak("[[h]]")) != "h"
 
 

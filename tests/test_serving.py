@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
 import sqlite3
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,13 +96,13 @@ def test_sigterm_lets_waiting_callers_go_and_the_next_start_goes_on(
         service.reached(job_id, "rendering")
         workers = service.workers()
         assert workers
-        with ThreadPoolExecutor() as threads:
-            waiting = threads.submit(
-                httpx.get, f"{service.base_url}/lipsync/{job_id}", params={"wait": 50}, timeout=60
-            )
-            service.reached(job_id, "rendering")
-            assert service.stop() == -signal.SIGTERM
-            assert waiting.result().json()["status"] == "processing"
+        waiting = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+        waiting.request("GET", f"/lipsync/{job_id}?wait=50")
+        # Once a later request is answered, the earlier one has arrived.
+        service.reached(job_id, "rendering")
+        assert service.stop() == -signal.SIGTERM
+        assert json.load(waiting.getresponse())["status"] == "processing"
+        waiting.close()
         assert not any(alive(pid) for pid in workers)
         service.start()
         assert service.finished(job_id)["status"] == "success"
