@@ -45,20 +45,13 @@ class SoundTaste:
 
     seconds: float = 0.0
     tried: int = 0
-    sounding: int = 0
 
     def __call__(self, packet: Packet[Stream]) -> bool:
         """Whether another packet is wanted."""
         frames = [frame for frame in frames_in(packet) if isinstance(frame, AudioFrame)]
         self.tried += 1
-        self.sounding += bool(frames)
         self.seconds += sum(frame.samples / (frame.sample_rate or 1) for frame in frames)
         return self.seconds < _TASTE_SECONDS and self.tried < _TASTE_PACKETS
-
-    @property
-    def convincing(self) -> bool:
-        """Whether it was sound: of noise, too, some packets decode, but not half of them."""
-        return self.seconds > 0 and self.sounding >= self.tried // 2
 
 
 @dataclass(slots=True)

@@ -74,8 +74,6 @@ def opened_still(path: Path, what: str, *, max_pixels: int) -> Iterator[Image.Im
     container = sniff(path) or ""
     if container == "heif":
         _teach_pillow_heif()
-    if container == "webp" and _webp_pixels(path) > max_pixels:
-        raise _too_many_pixels(what, max_pixels)
     try:
         with warnings.catch_warnings():
             # Pillow warns of odd metadata, which matters to nobody, and of sizes, judged here.
@@ -94,24 +92,6 @@ def opened_still(path: Path, what: str, *, max_pixels: int) -> Iterator[Image.Im
 
 def _too_many_pixels(what: str, max_pixels: int) -> TooLarge:
     return TooLarge(f"The {what} has more than {max_pixels / 1e6:g} megapixels, the limit here.")
-
-
-def _webp_pixels(path: Path) -> int:
-    """Pixels of a WebP's canvas (RFC 9649, section 2): Pillow claims its memory at once."""
-    with path.open("rb") as file:
-        head = file.read(30)
-    if head[12:16] == b"VP8X":
-        width, height = _little(head[24:27]) + 1, _little(head[27:30]) + 1
-    elif head[12:16] == b"VP8L":
-        sizes = _little(head[21:25])
-        width, height = (sizes & 0x3FFF) + 1, (sizes >> 14 & 0x3FFF) + 1
-    else:
-        width, height = _little(head[26:28]) & 0x3FFF, _little(head[28:30]) & 0x3FFF
-    return width * height
-
-
-def _little(number: bytes) -> int:
-    return int.from_bytes(number, "little")
 
 
 def _teach_pillow_heif() -> None:

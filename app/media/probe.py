@@ -109,7 +109,7 @@ def _sound(media: Media, limits: Limits) -> Media:
         taste = SoundTaste()
         span = read_through(recording, stream, taste)
         duration = span.end - start_of(recording)
-        if not taste.convincing or duration <= 0:
+        if not taste.seconds or duration <= 0:
             raise UnreadableMedia("The audio has no sound that can be decoded.")
         _check_length("audio", span, duration, limits)
         return replace(

@@ -40,6 +40,7 @@ class Recipe:
     sound_start: float = 0.0
     turn: int = 0
     live: bool = False
+    bit_rate: int | None = None
 
 
 VIDEOS = {
@@ -119,6 +120,8 @@ def _sound_stream(file: OutputContainer, recipe: Recipe) -> AudioStream:
         recipe.sound or "", rate=recipe.sound_rate, layout=layout, options=options
     )
     assert isinstance(stream, AudioStream)
+    if recipe.bit_rate:
+        stream.bit_rate = recipe.bit_rate
     return stream
 
 

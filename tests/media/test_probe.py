@@ -19,6 +19,7 @@ from app.errors import (
     UnsupportedAudio,
     UnsupportedImage,
 )
+from app.media.decode import iter_video
 from app.media.probe import Limits, probe_audio, probe_face
 from app.model import Kind
 from tests.media.conftest import Sample
@@ -99,11 +100,34 @@ def test_a_recording_is_a_voice(sample: Sample, name: str, codec: str) -> None:
     assert media.duration == pytest.approx(1, abs=0.05)
 
 
-def test_a_song_with_a_cover_has_no_picture(tmp_path: Path) -> None:
+def test_a_song_with_a_cover_has_no_picture(sample: Sample, tmp_path: Path) -> None:
+    cover = b"\0image/jpeg\0\x03\0" + sample("jpg").read_bytes()
+    frame = b"APIC" + struct.pack(">IH", len(cover), 0) + cover
+    size = bytes(len(frame) >> shift & 0x7F for shift in (21, 14, 7, 0))
     song = tmp_path / "song.mp3"
-    cover = b"ID3\x04\x00\x00\x00\x00\x40\x00" + b"\0" * 8192
-    song.write_bytes(cover + record(tmp_path / "plain.mp3", SOUNDS["mp3"]).read_bytes())
-    assert probe_audio(song, sha256="").container == "mp3"
+    song.write_bytes(b"ID3\x03\0\0" + size + frame + sample("mp3").read_bytes())
+    media = probe_audio(song, sha256="")
+    assert (media.container, media.video_codec) == ("mp3", None)
+
+
+def test_a_tag_does_not_hide_what_follows(sample: Sample, tmp_path: Path) -> None:
+    tagged = tmp_path / "tagged"
+    tagged.write_bytes(b"ID3\x04\0\0\0\0\x20\0" + b"\0" * 5000 + sample("aac").read_bytes())
+    assert probe_audio(tagged, sha256="").container == "aac"
+
+
+def test_a_length_that_was_guessed_is_no_promise(tmp_path: Path) -> None:
+    calm = record(tmp_path / "calm.aac", Recipe(sound="aac", format="adts", bit_rate=8_000))
+    rich = record(tmp_path / "rich.aac", Recipe(sound="aac", format="adts", bit_rate=300_000))
+    both = tmp_path / "both.aac"
+    both.write_bytes(calm.read_bytes() + rich.read_bytes())
+    assert probe_audio(both, sha256="").duration == pytest.approx(2, abs=0.1)
+
+
+def test_a_voice_may_be_shorter_than_its_video(tmp_path: Path) -> None:
+    times = tuple(n / 10 for n in range(40))
+    video = record(tmp_path / "short.webm", Recipe("libvpx", "libopus", rate=10, times=times))
+    assert probe_audio(video, sha256="").duration == pytest.approx(1, abs=0.05)
 
 
 @pytest.mark.parametrize("placeholder", [0xFFFFFFFF, 0x7FFFFFD7])
@@ -112,7 +136,7 @@ def test_a_streamed_wav_does_not_know_its_length(
 ) -> None:
     content = bytearray(sample("16.wav").read_bytes())
     at = content.index(b"data") + 4
-    content[at : at + 4] = struct.pack("<I", placeholder)
+    content[4:8] = content[at : at + 4] = struct.pack("<I", placeholder)
     streamed = tmp_path / "streamed.wav"
     streamed.write_bytes(content)
     assert probe_audio(streamed, sha256="").duration == pytest.approx(1, abs=0.01)
@@ -152,7 +176,7 @@ def turned_clockwise(video: Path) -> Path:
 
 
 def test_a_still_may_have_a_length_in_a_container_without_one(tmp_path: Path) -> None:
-    video = record(tmp_path / "one.webm", Recipe("libvpx", seconds=0.04, live=True))
+    video = record(tmp_path / "one.webm", Recipe("libvpx", rate=1000, times=(0.0,), live=True))
     assert probe_face(video, sha256="").duration == pytest.approx(0.04)
 
 
@@ -315,6 +339,8 @@ def test_a_giant_video_is_refused(sample: Sample, tmp_path: Path) -> None:
     giant = record(tmp_path / "giant.mp4", Recipe("mpeg4", size=(8000, 4800), seconds=0.04))
     with pytest.raises(TooLarge, match="36 megapixels"):
         probe_face(giant, sha256="")
+    with pytest.raises(UnreadableMedia):
+        next(iter_video(giant, frame_rate=None, max_side=64))
     with pytest.raises(TooLarge, match="60 on a side"):
         probe_face(sample("mp4"), sha256="", limits=Limits(max_frame_side=60))
 
