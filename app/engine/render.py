@@ -72,7 +72,7 @@ def render(
     # Threads of our own paint and encode; OpenCV's would only fight them.
     cv2.setNumThreads(1)
     news = _News(report)
-    news.tell(0, "Listening to the voice")
+    news.begin(0, "Listening to the voice")
     samples = read_audio(audio.path, SAMPLE_RATE)
     if not has_speech(samples, SAMPLE_RATE):
         raise NoSpeech
@@ -83,7 +83,7 @@ def render(
     if face.kind is Kind.VIDEO:
         actor: _Actor = _video_actor(face, rate, len(track), out.parent, options, mesh, news)
     else:
-        news.tell(0, "Looking for the face")
+        news.begin(0, "Looking for the face")
         actor = _photo_actor(face, options, mesh)
     del mesh
     _film(actor, track, rate, audio, out, news)
@@ -126,6 +126,7 @@ def _video_actor(
     def tell(number: int) -> None:
         news.tell(_TRACKING_SHARE * min(number / expected, 1), "Tracking the face")
 
+    news.begin(0, "Tracking the face")
     tracked = track_face(islice(play(), wanted), mesh, tell)
     return TalkingVideo.of(tracked, play, folder)
 
@@ -148,11 +149,14 @@ class _News:
     def __init__(self, report: Report) -> None:
         self.progress = 0.0
         self._report = report
-        self._told = -_SECONDS_BETWEEN_REPORTS
+        self._told = 0.0
+
+    def begin(self, progress: float, sentence: str) -> None:
+        self._told = time.monotonic()
+        self.progress = progress
+        self._report(progress, sentence)
 
     def tell(self, progress: float, sentence: str) -> None:
         self.progress = progress
-        now = time.monotonic()
-        if progress >= 1 or now - self._told >= _SECONDS_BETWEEN_REPORTS:
-            self._told = now
-            self._report(progress, sentence)
+        if progress >= 1 or time.monotonic() - self._told >= _SECONDS_BETWEEN_REPORTS:
+            self.begin(progress, sentence)
