@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from app.api import problems, service
 from app.api import providers as provider_routes
+from app.api.access import Door, Links, link_secret
 from app.api.lipsync import LipsyncRoutes
 from app.api.orders import Counter
 from app.archive import Archive
@@ -104,15 +105,20 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     closing = asyncio.Event()
     counter = Counter(settings, rooms.store, rooms.archive, rooms.providers, rooms.inspections)
     hold = settings.lipsync_timeout_seconds
-    app.include_router(LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing).router())
+    links = Links(link_secret(rooms.data))
+    # An address without a signature is shorter, and as good where nobody needs a key.
+    sign = links.sign if settings.api_keys else str
+    lipsync = LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing, sign)
+    app.include_router(lipsync.router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(service.routes({"store": rooms.store.check}))
     service.install_docs(app)
     problems.install(app)
-    return Service(_open_to_pages(app, settings), closing)
+    door = Door(app, keys=settings.api_keys, links=links, limit=settings.rate_limit)
+    return Service(_open_to_pages(door, settings), closing)
 
 
-def _open_to_pages(app: FastAPI, settings: Settings) -> ASGIApp:
+def _open_to_pages(app: ASGIApp, settings: Settings) -> ASGIApp:
     """CORS around everything: inside, it would miss the errors that users most need to read."""
     return CORSMiddleware(
         app,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
+from limits import RateLimitItem, parse
 from pydantic import (
     Field,
     HttpUrl,
+    PlainValidator,
     PositiveFloat,
     PositiveInt,
     ValidationError,
@@ -19,6 +21,16 @@ FROM_ENVIRONMENT = SettingsConfigDict(
     env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
 )
 Words = Annotated[tuple[str, ...], NoDecode]
+
+
+def _limit(text: object) -> RateLimitItem:
+    try:
+        return parse(str(text))
+    except ValueError:
+        raise ValueError("Input should be like 60/minute") from None
+
+
+RateLimit = Annotated[RateLimitItem, PlainValidator(_limit)]
 
 
 class SettingsError(Exception):
@@ -42,7 +54,9 @@ class Settings(BaseSettings):
     job_timeout_seconds: PositiveFloat = 1800
     data_dir: Path = Path("./data")
     public_base_url: HttpUrl | None = None
+    api_keys: Words = Field(default=(), repr=False)
     cors_allow_origins: Words = ("*",)
+    rate_limit: RateLimit | None = None
     max_image_mb: PositiveFloat = 200
     max_audio_mb: PositiveFloat = 100
     max_media_seconds: PositiveFloat = 600
@@ -50,7 +64,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"
 
-    @field_validator("provider_order", "cors_allow_origins", mode="before")
+    @field_validator("provider_order", "api_keys", "cors_allow_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):

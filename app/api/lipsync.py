@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import FileResponse, JSONResponse
 
 from app.api.orders import Counter
 from app.api.problems import JobProblem, documented, recall
-from app.api.schemas import JobOut, job_out
+from app.api.schemas import UNFINISHED, JobOut, job_out
 from app.errors import (
     InternalError,
     InvalidRequest,
@@ -24,9 +25,11 @@ from app.errors import (
     Overloaded,
     ProviderError,
     ProviderNotConfigured,
+    RateLimited,
     TimedOut,
     TooLarge,
     TooLong,
+    Unauthorized,
     UnreadableMedia,
     UnsupportedAudio,
     UnsupportedImage,
@@ -67,12 +70,13 @@ _FORM = {
         "options": {
             "type": "string",
             "description": "the provider's own options as a JSON object; `GET /providers` has them",
-            "examples": ['{"head_motion": 0.5}'],
+            "example": "{}",
         },
         "wait": {
             "type": "number",
             "minimum": 0,
             "maximum": 3600,
+            "example": 120,
             "description": "seconds to hold the request; 0 answers 202 at once",
         },
     },
@@ -81,11 +85,13 @@ _PROBLEMS = (
     UnsupportedImage,
     UnsupportedAudio,
     UnreadableMedia,
+    Unauthorized,
     TooLarge,
     InvalidRequest,
     NoFace,
     NoSpeech,
     TooLong,
+    RateLimited,
     ProviderNotConfigured,
     InternalError,
     ProviderError,
@@ -107,6 +113,7 @@ class LipsyncRoutes:
     runner: Runner
     hold_seconds: float
     closing: asyncio.Event
+    sign: Callable[[str], str]
 
     def router(self) -> APIRouter:
         """The routes, described for OpenAPI."""
@@ -119,7 +126,11 @@ class LipsyncRoutes:
             response_model=JobOut,
             openapi_extra={"requestBody": _request_body()},
             responses={
-                202: {"model": JobOut, "description": "Not finished yet: see `Location`"},
+                202: {
+                    "model": JobOut,
+                    "description": "Not finished yet: see `Location`",
+                    "content": {"application/json": {"example": UNFINISHED}},
+                },
                 **documented(*_PROBLEMS),
             },
         )
@@ -149,7 +160,8 @@ class LipsyncRoutes:
         self,
         request: Request,
         prefer: Annotated[
-            str | None, Header(description="`respond-async` or `wait=N` (RFC 7240)")
+            str | SkipJsonSchema[None],
+            Header(description="`respond-async` or `wait=N` (RFC 7240)"),
         ] = None,
     ) -> Response:
         """Send a face and a voice; the answer is the finished job with the video's address.
@@ -166,12 +178,12 @@ class LipsyncRoutes:
         if prefer and wait is None and asked is not None:
             headers["Preference-Applied"] = f"wait={asked:g}" if asked else "respond-async"
         if job.state is State.SUCCESS:
-            return _answer(job, 200, headers)
+            return self._answer(job, 200, headers)
         if job.state.final:
             raise JobProblem(_error_of(job), job, headers["Location"])
         if asked is None:
             raise JobProblem(TimedOut(), job, headers["Location"])
-        return _answer(job, 202, headers | {"Retry-After": _ASK_AGAIN_IN})
+        return self._answer(job, 202, headers | {"Retry-After": _ASK_AGAIN_IN})
 
     async def read(
         self,
@@ -183,7 +195,7 @@ class LipsyncRoutes:
     ) -> Response:
         """The job resource; with `wait` it is answered once the job is final, or time is up."""
         job = await self._finished(await self._existing(job_id), wait)
-        return _answer(job, 200, {} if job.state.final else {"Retry-After": _ASK_AGAIN_IN})
+        return self._answer(job, 200, {} if job.state.final else {"Retry-After": _ASK_AGAIN_IN})
 
     async def video(
         self,
@@ -201,6 +213,9 @@ class LipsyncRoutes:
             content_disposition_type="attachment" if download else "inline",
             headers={"Cross-Origin-Resource-Policy": "cross-origin"},
         )
+
+    def _answer(self, job: Job, status: int, headers: Mapping[str, str]) -> JSONResponse:
+        return JSONResponse(job_out(job, self.sign).model_dump(mode="json"), status, dict(headers))
 
     async def _existing(self, job_id: str) -> Job:
         job = await self.store.find(job_id)
@@ -239,7 +254,3 @@ def _error_of(job: Job) -> LipSyncError:
     return recall(
         str(error.get("code")), str(error.get("detail")), Charged(str(error.get("charged")))
     )
-
-
-def _answer(job: Job, status: int, headers: Mapping[str, str]) -> JSONResponse:
-    return JSONResponse(job_out(job).model_dump(mode="json"), status, dict(headers))

@@ -14,7 +14,14 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from app.errors import InternalError, InvalidRequest, LipSyncError, NotFound, every_error
+from app.errors import (
+    InternalError,
+    InvalidRequest,
+    LipSyncError,
+    NotFound,
+    Unauthorized,
+    every_error,
+)
 from app.model import Charged, Job
 
 log = structlog.get_logger(__name__)
@@ -106,11 +113,11 @@ def _documented_response() -> dict[str, Any]:
 
 
 async def _lipsync_error(_request: Request, error: LipSyncError) -> ProblemResponse:
-    return ProblemResponse(problem_of(error), _headers(error))
+    return ProblemResponse(problem_of(error), headers_of(error))
 
 
 async def _job_problem(_request: Request, problem: JobProblem) -> ProblemResponse:
-    headers = {"Location": problem.location, **_headers(problem.error)}
+    headers = {"Location": problem.location, **headers_of(problem.error)}
     return ProblemResponse(problem_of(problem.error, job=problem.job), headers)
 
 
@@ -141,8 +148,11 @@ def invalid(errors: Iterable[Any]) -> InvalidRequest:
     return problem
 
 
-def _headers(error: LipSyncError) -> dict[str, str]:
+def headers_of(error: LipSyncError) -> dict[str, str]:
+    """The headers that go with an error."""
     headers = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     return headers

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
 from app.model import Charged, Job, Phase, State
 
@@ -16,6 +17,42 @@ Moment = Annotated[
         return_type=str,
     ),
 ]
+
+
+_LINK = "http://localhost:8000/lipsync/lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN/video"
+FINISHED: dict[str, JsonValue] = {
+    "job_id": "lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN",
+    "status": "success",
+    "provider": "local",
+    "video_url": _LINK,
+    "download_url": _LINK,
+    "run_id": "lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN",
+    "provider_url": None,
+    "message": "Lip-sync video generated successfully!",
+    "progress": 1.0,
+    "phase": "done",
+    "created_at": "2026-11-20T11:18:00Z",
+    "finished_at": "2026-11-20T11:18:04Z",
+    "duration_seconds": 7.48,
+    "file_size": 2048576,
+    "content_type": "video/mp4",
+    "expires_at": None,
+    "cost": None,
+    "warnings": [],
+    "error": None,
+}
+UNFINISHED = FINISHED | {
+    "status": "processing",
+    "video_url": None,
+    "download_url": None,
+    "message": "Rendering frame 74 of 187",
+    "progress": 0.4,
+    "phase": "rendering",
+    "finished_at": None,
+    "duration_seconds": None,
+    "file_size": None,
+    "content_type": None,
+}
 
 
 class CostOut(BaseModel):
@@ -37,33 +74,7 @@ class JobError(BaseModel):
 class JobOut(BaseModel):
     """The job resource: the answer of `POST /lipsync`, and of `GET /lipsync/{job_id}`."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "job_id": "lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN",
-                "status": "success",
-                "provider": "local",
-                "video_url": "http://localhost:8000/lipsync/lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN/video",
-                "download_url": (
-                    "http://localhost:8000/lipsync/lsj_01KAGTB6E6C6E4V4W4Y0Q7Z1RN/video"
-                ),
-                "run_id": None,
-                "provider_url": None,
-                "message": "Lip-sync video generated successfully!",
-                "progress": 1.0,
-                "phase": "done",
-                "created_at": "2026-11-20T11:18:00Z",
-                "finished_at": "2026-11-20T11:18:04Z",
-                "duration_seconds": 7.48,
-                "file_size": 2048576,
-                "content_type": "video/mp4",
-                "expires_at": None,
-                "cost": None,
-                "warnings": [],
-                "error": None,
-            }
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"example": FINISHED})
 
     job_id: str
     status: State
@@ -86,9 +97,9 @@ class JobOut(BaseModel):
     error: JobError | None
 
 
-def job_out(job: Job) -> JobOut:
-    """The job as its readers see it."""
-    own_link = f"{job.base_url}/lipsync/{job.id}/video" if job.result else None
+def job_out(job: Job, sign: Callable[[str], str]) -> JobOut:
+    """The job as its readers see it. ``sign`` makes a path one that plays without a key."""
+    own_link = job.base_url + sign(f"/lipsync/{job.id}/video") if job.result else None
     hosted_link = job.video.url if job.video else None
     return JobOut(
         job_id=job.id,

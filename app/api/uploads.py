@@ -66,7 +66,7 @@ async def receive(request: Request, slots: Mapping[str, Slot]) -> Form:
                 await reader.flush()
         return await reader.finish()
     except (InvalidRequest, TooLarge):
-        await _drain(request)
+        await drain(request)
         raise
     finally:
         await reader.close()
@@ -88,7 +88,8 @@ def _refuse_declared_size(request: Request, slots: Mapping[str, Slot]) -> None:
         raise TooLarge(f"The request is too large. The limits are {limits}.")
 
 
-async def _drain(request: Request) -> None:
+async def drain(request: Request) -> None:
+    """Read what is still being sent to a request that is refused, and drop it."""
     with suppress(Exception):
         async with asyncio.timeout(_PATIENCE):
             async for _ in request.stream():

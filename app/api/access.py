@@ -1,0 +1,116 @@
+"""Who may call, and how often: keys, signed links to videos, and the rate limit."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode
+
+from limits import RateLimitItem
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.problems import ProblemResponse, headers_of, problem_of
+from app.api.uploads import drain
+from app.errors import LipSyncError, RateLimited, Unauthorized
+
+_OPEN_PATHS = frozenset({"/health", "/ready", "/"})
+_DAY = 86_400
+_LINK_DAYS = 7
+
+
+class Links:
+    """Addresses of videos that play without a key, because they carry a signature instead."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def sign(self, path: str) -> str:
+        """The path with a signature that is good for a week, and the same for a day."""
+        expires = str((int(time.time()) // _DAY + _LINK_DAYS + 1) * _DAY)
+        query = urlencode({"expires": expires, "signature": self._signature(path, expires)})
+        return f"{path}?{query}"
+
+    def allow(self, path: str, query: str) -> bool:
+        """Whether a request carries a signature for just this path that is still good."""
+        given = parse_qs(query)
+        expires, signature = given.get("expires", [""])[0], given.get("signature", [""])[0]
+        return (
+            expires.isdecimal()
+            and float(expires) > time.time()
+            and _same(signature, self._signature(path, expires))
+        )
+
+    def _signature(self, path: str, expires: str) -> str:
+        return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def link_secret(data: Path) -> bytes:
+    """The secret behind the signatures: made once, and kept with the data it gives access to."""
+    path = data / "link-secret"
+    if not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(os.urandom(32))
+    return path.read_bytes()
+
+
+class Door:
+    """ASGI middleware in front of every route. Without ``keys`` everybody may come in."""
+
+    def __init__(
+        self, app: ASGIApp, *, keys: Sequence[str], links: Links, limit: RateLimitItem | None
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._links = links
+        self._limit = limit
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a problem, or let the request in."""
+        if scope["type"] == "http":
+            request = Request(scope, receive)
+            try:
+                self._refuse_stranger(request)
+                await self._refuse_haste(request)
+            except LipSyncError as error:
+                await drain(request)
+                await ProblemResponse(problem_of(error), headers_of(error))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _refuse_stranger(self, request: Request) -> None:
+        path = request.url.path
+        if not self._keys or path in _OPEN_PATHS:
+            return
+        if request.method in ("GET", "HEAD") and self._links.allow(path, request.url.query):
+            return
+        # Every key is compared, so that the time taken tells nothing.
+        if not any([_same(_bearer(request), key) for key in self._keys]):
+            raise Unauthorized
+
+    async def _refuse_haste(self, request: Request) -> None:
+        """Orders are counted; looking at them is not."""
+        if self._limit is None or request.method != "POST":
+            return
+        caller = _bearer(request) if self._keys else request.client.host if request.client else ""
+        if not await self._limiter.hit(self._limit, caller):
+            window = await self._limiter.get_window_stats(self._limit, caller)
+            raise RateLimited(retry_after=max(1, math.ceil(window.reset_time - time.time())))
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _same(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())
