@@ -104,7 +104,7 @@ def poses(samples16k: Floats, frame_rate: float, network: MouthNetwork, *, seed:
     talk = _at(mouth.talk, middle)
     press = _strongest_within(mouth.press, middle, 0.5 / frame_rate)
     chance = np.random.RandomState(seed)
-    waking = _smoothstep(times / _WAKING)
+    waking = _rise(times, 0, _WAKING)
     tracks = {
         "open": waking * np.where(press > _CLOSED, 0.0, _at(mouth.open, middle)),
         "wide": waking * _at(mouth.wide, middle),
@@ -133,23 +133,23 @@ class _Mouth:
 
 def _mouth(samples: Floats, network: MouthNetwork) -> _Mouth:
     spectra = log_mel(samples)
-    raw = network(normalised(spectra)).astype(np.float64)
+    opening, width, pressing, tucking, speaking = network(normalised(spectra)).astype(float).T
     level = 10 * np.log10(np.exp(spectra.astype(np.float64)).sum(1))
     loudest, quietest = np.percentile(level, 95), np.percentile(level, 5)
     floor = max(quietest + 6, loudest - 38)
-    voice = _smoothstep((raw[:, 4] - 0.3) / 0.4) * (loudest > _DIGITAL_SILENCE)
+    voice = _rise(speaking, 0.3, 0.7) * (loudest > _DIGITAL_SILENCE)
     loud = np.clip((level - floor) / max(loudest - floor, 6), 0, 1.1)
-    press = _smoothstep((raw[:, 2] - 0.19) / 0.32)
+    press = _rise(pressing, 0.19, 0.51)
     # A closure may be silent, but a pause is not a closure.
     closure = press * np.maximum(voice, _smooth(voice, 6))
-    opening = np.clip(raw[:, 0], 0, 1)
+    opening = np.clip(opening, 0, 1)
     opening *= _range_gain(opening[(voice > 0.5) & (press < 0.3)])
     stress = _smooth(loud * voice, 14)
     return _Mouth(
         open=_smooth(opening * (0.72 + 0.36 * loud) * voice, 1.6) * (1 - closure),
-        wide=_smooth(np.clip(raw[:, 1], -1, 1) * voice, 3.0),
+        wide=_smooth(np.clip(width, -1, 1) * voice, 3.0),
         press=closure,
-        tuck=_smooth(_smoothstep((raw[:, 3] - 0.25) / 0.4) * voice, 1.2),
+        tuck=_smooth(_rise(tucking, 0.25, 0.65) * voice, 1.2),
         talk=_talking(voice),
         emphasis=stress - _smooth(stress, 120),
     )
@@ -181,8 +181,9 @@ def _sway(
             np.zeros_like(times),
         )
 
-    activity = (0.55 + 0.45 * talk) * _smoothstep(times / 0.6)
-    nod = emphasis * _smoothstep(times / 0.6)
+    leaving_the_photo = _rise(times, 0, 0.6)
+    activity = (0.55 + 0.45 * talk) * leaving_the_photo
+    nod = emphasis * leaving_the_photo
     return {
         "yaw": activity * wander((0.11, 1.5), (0.27, 0.8), (0.53, 0.35)),
         "pitch": activity * wander((0.13, 0.9), (0.31, 0.5)) + 2.6 * nod,
@@ -198,7 +199,7 @@ def _blinks(times: Curve, chance: np.random.RandomState) -> Curve:
     start = 1.2 + chance.rand() * 1.5
     while start < times[-1]:
         lid = np.interp(times - start, [0, 0.09, 0.14, 0.32], [0, 1, 1, 0])
-        shut = np.maximum(shut, _smoothstep(lid))
+        shut = np.maximum(shut, _rise(lid, 0, 1))
         start += 2.2 + chance.exponential(1.9)
         if chance.rand() < 0.12:  # now and then a second blink follows at once
             start -= 1.8
@@ -226,6 +227,7 @@ def _smooth(curve: Curve, sigma: float) -> Curve:
     return np.convolve(np.pad(curve, radius, mode="edge"), kernel / kernel.sum(), "valid")
 
 
-def _smoothstep(value: Curve) -> Curve:
-    value = np.clip(value, 0, 1)
-    return value * value * (3 - 2 * value)
+def _rise(curve: Curve, start: float, end: float) -> Curve:
+    """From 0 where the curve is at ``start`` to 1 where it is at ``end``, without a corner."""
+    share = np.clip((curve - start) / (end - start), 0, 1)
+    return share * share * (3 - 2 * share)
