@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import islice, pairwise
 from math import ceil, floor
 from pathlib import Path
@@ -18,7 +19,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from app.errors import TooLong, UnreadableMedia
 from app.media.opening import open_recording, opened_still
@@ -259,14 +260,28 @@ def _scaled_down(still: Image.Image, max_side: int) -> Image.Image:
     scale = min(1.0, max_side / max(upright.size))
     size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
     small = upright.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    if small.mode == "RGB":
-        return small
-    white = Image.new("RGBA", size, "white")
-    return Image.alpha_composite(white, small).convert("RGB")
+    small = _in_srgb(small, still.info.get("icc_profile"))
+    if small.mode == "RGBA":
+        small = Image.alpha_composite(Image.new("RGBA", size, "white"), small)
+    return small.convert("RGB")
+
+
+def _in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """The picture in the colours that a video is shown in; phones store the wider Display P3."""
+    if not profile:
+        return picture
+    mode = "RGBA" if picture.mode == "RGBA" else "RGB"
+    try:
+        own, common = ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(picture, own, common, outputMode=mode) or picture
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return picture  # an odd profile is no reason to refuse a photo
 
 
 def _eight_bits(still: Image.Image) -> Image.Image:
-    """Any mode as RGB, or as RGBA when something shines through."""
+    """Any mode as RGB, as RGBA when something shines through; CMYK waits for its profile."""
+    if still.mode == "CMYK":
+        return still
     if still.mode.startswith(("I", "F")):
         # Pillow would cut deep grey off at 255 instead of scaling it.
         depth = np.asarray(still, np.float32)

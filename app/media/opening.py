@@ -99,5 +99,5 @@ def _teach_pillow_heif() -> None:
     import pillow_heif
 
     pillow_heif.register_heif_opener(
-        thumbnails=False, depth_images=False, aux_images=False, decode_threads=1
+        thumbnails=False, depth_images=False, aux_images=False, decode_threads=2
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from itertools import islice
 from pathlib import Path
@@ -198,6 +199,46 @@ def test_a_still_is_upright(tmp_path: Path, extension: str, orientation: int) ->
     picture = load_image(photo, max_side=1280)
     assert picture.shape == ((WIDTH, HEIGHT, 3) if orientation > 4 else (HEIGHT, WIDTH, 3))
     assert colours(picture) == TURNS[orientation]
+
+
+def swapping_profile() -> bytes:
+    """An ICC profile (ICC.1:2001-04) of sRGB's primaries with red and blue exchanged."""
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + struct.pack(">3i", *(round(v * 65536) for v in values))
+
+    curve = b"curv\0\0\0\0\0\0\0\x01" + struct.pack(">HH", round(2.2 * 256), 0)
+    tags = {
+        b"wtpt": xyz(0.9642, 1.0, 0.8249),
+        b"rXYZ": xyz(0.1431, 0.0606, 0.7139),
+        b"gXYZ": xyz(0.3851, 0.7169, 0.0971),
+        b"bXYZ": xyz(0.4360, 0.2225, 0.0139),
+        b"rTRC": curve,
+        b"gTRC": curve,
+        b"bTRC": curve,
+    }
+    table, content = struct.pack(">I", len(tags)), b""
+    for name, tag in tags.items():
+        table += name + struct.pack(">II", 132 + 12 * len(tags) + len(content), len(tag))
+        content += tag
+    header = bytearray(128)
+    header[:4] = struct.pack(">I", 128 + len(table) + len(content))
+    header[8:12], header[12:24], header[36:40] = b"\x02\x10\0\0", b"mntrRGB XYZ ", b"acsp"
+    header[68:80] = xyz(0.9642, 1.0, 0.8249)[8:]
+    return bytes(header) + table + content
+
+
+def test_colours_are_those_of_the_profile(tmp_path: Path) -> None:
+    photo = tmp_path / "swapped.png"
+    Image.fromarray(corners()).save(photo, icc_profile=swapping_profile())
+    assert colours(load_image(photo, max_side=1280)) == ["blue", "grey", "red", "grey"]
+
+
+@pytest.mark.parametrize("profile", [b"no profile", swapping_profile()[:150]])
+def test_an_odd_profile_is_no_reason_to_refuse(tmp_path: Path, profile: bytes) -> None:
+    photo = tmp_path / "odd.png"
+    Image.fromarray(corners()).save(photo, icc_profile=profile)
+    assert colours(load_image(photo, max_side=1280)) == UPRIGHT
 
 
 def test_a_large_still_comes_smaller(tmp_path: Path) -> None:
