@@ -79,20 +79,20 @@ def iter_audio(path: Path, rate: int) -> Iterator[Samples]:
         stream = sound_stream(container)
         resampler = _MonoResampler(rate)
         zero = start_of(container)
-        count = 0
+        count: int | None = None
         for frame in decoded_sound(container, stream):
-            due = count if frame.time is None else round((frame.time - zero) * rate)
-            gap = due - count
+            given = count or 0
+            due = given if frame.time is None else round((frame.time - zero) * rate)
+            gap = due - given
             if abs(gap) > _BROKEN_CLOCK * rate:
                 zero += gap / rate
                 gap = 0
-            late = gap > (_GAP * rate if count else 0)
             block = resampler.resample(frame)
-            block = block[max(0, -gap) :] if not count else block
-            count += len(block) + (gap if late else 0)
-            if late:
-                yield np.zeros(gap, np.float32)
-            yield block
+            if count is None:
+                block = block[max(0, -gap) :]
+            silence = gap if gap > (_GAP * rate if count is not None else 0) else 0
+            count = given + silence + len(block)
+            yield _joined([np.zeros(silence, np.float32), block])
         yield resampler.flush()
 
 
@@ -111,24 +111,24 @@ class _MonoResampler:
         if wanted != self._format:
             tail = self.flush()
             # Without a limit on the matrix, two equal channels add up to more than full scale.
-            self._resampler = AudioResampler(
-                "fltp", "mono", self._rate, options={"rematrix_maxval": "1"}
-            )
+            limit = {"rematrix_maxval": "1"}
+            self._resampler = AudioResampler("fltp", "mono", self._rate, options=limit)
             self._format = wanted
-        assert self._resampler is not None
         frame.pts = None
-        try:
-            converted = self._resampler.resample(frame)
-        except (av.FFmpegError, ValueError):
-            self._resampler = self._format = None
-            return tail
-        return _joined([tail, *_samples(converted)])
+        return _joined([tail, self._converted(frame)])
 
     def flush(self) -> Samples:
         """What the filter still held back."""
+        return self._converted(None)
+
+    def _converted(self, frame: AudioFrame | None) -> Samples:
         if self._resampler is None:
             return np.zeros(0, np.float32)
-        return _joined(list(_samples(self._resampler.resample(None))))
+        try:
+            return _joined(list(_samples(self._resampler.resample(frame))))
+        except (av.FFmpegError, ValueError):
+            self._resampler = self._format = None
+            return np.zeros(0, np.float32)
 
 
 def _samples(frames: list[AudioFrame]) -> Iterator[Samples]:
