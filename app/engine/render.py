@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 from app.engine.anatomy import Head
+from app.engine.concurrency import in_order, read_ahead
 from app.engine.encode import SOUND_RATE, Mp4Writer
 from app.engine.features import SAMPLE_RATE
-from app.engine.in_order import in_order
 from app.engine.photo import TalkingPhoto
 from app.engine.redub import TalkingVideo
 from app.engine.speech import MouthNetwork, Pose, poses
@@ -127,7 +127,7 @@ def _video_actor(
         news.tell(_TRACKING_SHARE * min(number / expected, 1), "Tracking the face")
 
     news.begin(0, "Tracking the face")
-    tracked = track_face(islice(play(), wanted), mesh, tell)
+    tracked = track_face(read_ahead(islice(play(), wanted)), mesh, tell)
     return TalkingVideo.of(tracked, play, folder)
 
 

@@ -1,12 +1,14 @@
-"""Runs jobs on both cores and hands their results on in the order of the jobs."""
+"""Keeps both cores busy, and everything in its order."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PAINTERS = 2
@@ -29,3 +31,17 @@ def in_order(jobs: Iterable[Callable[[], Result]]) -> Iterator[Result]:
                 yield waiting.popleft().result()
         finally:
             painters.shutdown(wait=True, cancel_futures=True)
+
+
+def read_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The same items, each fetched in another thread while the one before is being used."""
+    source = iter(items)
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
+        coming = reader.submit(_up_to_one, source)
+        while item := coming.result():
+            coming = reader.submit(_up_to_one, source)
+            yield item[0]
+
+
+def _up_to_one(source: Iterator[Item]) -> list[Item]:
+    return list(islice(source, 1))
