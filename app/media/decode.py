@@ -79,19 +79,16 @@ def iter_audio(path: Path, rate: int) -> Iterator[Samples]:
         stream = sound_stream(container)
         resampler = _MonoResampler(rate)
         zero = start_of(container)
-        count: int | None = None
-        for frame in decoded_sound(container, stream):
-            given = count or 0
-            due = given if frame.time is None else round((frame.time - zero) * rate)
-            gap = due - given
+        count = 0
+        for number, frame in enumerate(decoded_sound(container, stream)):
+            due = count if frame.time is None else round((frame.time - zero) * rate)
+            gap = due - count
             if abs(gap) > _BROKEN_CLOCK * rate:
                 zero += gap / rate
                 gap = 0
+            silence = gap if gap > (_GAP * rate if number else 0) else 0
             block = resampler.resample(frame)
-            if count is None:
-                block = block[max(0, -gap) :]
-            silence = gap if gap > (_GAP * rate if count is not None else 0) else 0
-            count = given + silence + len(block)
+            count += silence + len(block)
             yield _joined([np.zeros(silence, np.float32), block])
         yield resampler.flush()
 

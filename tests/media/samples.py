@@ -23,6 +23,8 @@ from PIL import Image
 WIDTH, HEIGHT = 64, 48
 RED, BLUE, GREY = (200, 30, 30), (30, 30, 200), (128, 128, 128)
 CLICK = 0.5
+PAUSE = 0.7
+"""Seconds after which the recorder may pause."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Recipe:
     times: tuple[float, ...] | None = None
     sound_rate: int = 48000
     sound_start: float = 0.0
+    sound_pause: float = 0.0
     turn: int = 0
     live: bool = False
     bit_rate: int | None = None
@@ -145,10 +148,11 @@ def _write_sound(file: OutputContainer, stream: AudioStream, recipe: Recipe) -> 
     frame.sample_rate = recipe.sound_rate
     frame.pts = round(recipe.sound_start * recipe.sound_rate)
     frame.time_base = Fraction(1, recipe.sound_rate)
-    fitted = av.AudioResampler(
-        context.format, context.layout, recipe.sound_rate, context.frame_size or 0
-    )
+    piece = context.frame_size or round(recipe.sound_rate * 0.02)
+    fitted = av.AudioResampler(context.format, context.layout, recipe.sound_rate, piece)
     for part in (*fitted.resample(frame), *fitted.resample(None)):
+        if recipe.sound_pause and (part.time or 0) > PAUSE:
+            part.pts = (part.pts or 0) + round(recipe.sound_pause * recipe.sound_rate)
         file.mux(stream.encode(part))
     file.mux(stream.encode(None))
 

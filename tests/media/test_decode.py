@@ -78,6 +78,21 @@ def test_a_late_start_is_silence(tmp_path: Path) -> None:
     assert when_clicked(sound, 16000) == pytest.approx(0.5 + CLICK, abs=0.003)
 
 
+@pytest.mark.parametrize(("pause", "seconds"), [(0.05, 1.0), (0.5, 1.5), (86400.0, 1.0)])
+def test_a_pause_is_silence_but_a_jump_of_the_clock_is_none(
+    tmp_path: Path, pause: float, seconds: float
+) -> None:
+    paused = record(tmp_path / "paused.mkv", Recipe(sound="libopus", sound_pause=pause))
+    sound = read_audio(paused, 16000)
+    assert len(sound) / 16000 == pytest.approx(seconds, abs=0.03)
+    assert when_clicked(sound, 16000) == pytest.approx(CLICK, abs=0.003)
+
+
+@pytest.mark.parametrize("name", ["16.wav", "flac", "aiff"])
+def test_nothing_is_lost_at_the_end(sample: Sample, name: str) -> None:
+    assert len(read_audio(sample(name), 16000)) == 16000
+
+
 def test_sound_that_never_ends_is_refused(sample: Sample) -> None:
     with pytest.raises(TooLong, match=r"longer than 0\.5 seconds"):
         read_audio(sample("mp3"), 16000, longest=0.5)

@@ -159,6 +159,13 @@ def test_a_still_is_measured_as_it_is_seen(
     assert media.rotation == rotation
 
 
+def test_odd_metadata_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    photo = tmp_path / "odd.jpg"
+    short = b"Exif\0\0II*\0\x08\0\0\0\x02\0\x12\x01\x03\0"
+    Image.new("RGB", (60, 40)).save(photo, exif=short)
+    assert probe_face(photo, sha256="").width == 60
+
+
 def test_a_video_held_upright_is_measured_as_it_is_seen(tmp_path: Path) -> None:
     video = turned_clockwise(record(tmp_path / "upright.mp4", VIDEOS["mp4"]))
     media = probe_face(video, sha256="")
