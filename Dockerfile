@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 
-FROM python:3.13-slim-bookworm AS build
+FROM python:3.13-slim-trixie AS build
 COPY requirements.lock /tmp/requirements.lock
 # The lock file is complete: --no-deps keeps out what the carriers of data files would ask for.
 RUN python -m venv /opt/venv \
@@ -8,7 +8,7 @@ RUN python -m venv /opt/venv \
     && /opt/venv/bin/python -m compileall -q /opt/venv \
     && /opt/venv/bin/pip uninstall --yes pip
 
-FROM python:3.13-slim-bookworm
+FROM python:3.13-slim-trixie
 RUN useradd --system --uid 10001 --home-dir /data lipsync \
     && install -d -o lipsync -g lipsync /data
 COPY --from=build /opt/venv /opt/venv
@@ -21,7 +21,7 @@ ENV PATH=/opt/venv/bin:$PATH \
     DATA_DIR=/data \
     TMPDIR=/data \
     LOG_FORMAT=json
-USER lipsync
+USER 10001
 VOLUME /data
 EXPOSE 8000
 STOPSIGNAL SIGTERM

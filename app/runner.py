@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import sqlalchemy as sa
 import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
@@ -25,7 +27,7 @@ from app.model import Charged, Job, Order, Phase, State, Update
 from app.polling import Clock, follow
 from app.providers import Providers
 from app.providers.base import Provider
-from app.store import Store
+from app.store import Store, keep_safe
 from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 
 STEPS = "1"
@@ -61,13 +63,14 @@ class Runner:
 
     async def start(self, database: Path) -> None:
         """Start the engine on the running loop and take up what an earlier process left."""
-        await asyncio.to_thread(_prepare, database)
+        url = f"sqlite:///{database}"
         DBOS(
             config=DBOSConfig(
                 name="lipsync-gateway",
                 application_version=STEPS,
                 executor_id="local",
-                system_database_url=f"sqlite:///{database}",
+                system_database_url=url,
+                system_database_engine=_engine(url),
                 serializer=DBOSPortableJSONSerializer(),
                 max_executor_threads=16,
                 log_level="WARNING",
@@ -255,8 +258,18 @@ def _worth_telling(seen: Update, update: Update) -> bool:
     return moved or spoke or update.phase is not seen.phase or update.state.final
 
 
-def _prepare(database: Path) -> None:
-    # The engine opens the file itself; this mode, once set, stays with the file.
-    with sqlite3.connect(database) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    connection.close()
+def _engine(url: str) -> sa.Engine:
+    """The engine's own database, kept as safe as the jobs are."""
+    engine = sa.create_engine(url)
+    sa.event.listen(engine, "connect", keep_safe)
+    sa.event.listen(engine, "connect", _settle_in)
+    return engine
+
+
+def _settle_in(connection: sqlite3.Connection, _record: object) -> None:
+    # The engine does this to the connections it makes itself: writers take turns from the start.
+    connection.isolation_level = "IMMEDIATE"
+    connection.execute("PRAGMA foreign_keys=ON")
+    # From Python 3.12 on the engine takes for granted what SQLite has since 3.42 only.
+    if sqlite3.sqlite_version_info < (3, 42):
+        connection.create_function("unixepoch", 1, lambda _subsec: round(time.time(), 3))

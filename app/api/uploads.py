@@ -108,7 +108,8 @@ class _Part:
     slot: Slot | None
     size: int = 0
     text: bytearray = field(default_factory=bytearray)
-    batch: list[memoryview] = field(default_factory=list)
+    gathered: list[memoryview] = field(default_factory=list)
+    leaving: list[memoryview] = field(default_factory=list)
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
     file: BinaryIO | None = None
 
@@ -119,21 +120,25 @@ class _Part:
             if self.size > _LONGEST_TEXT:
                 raise TooLarge(f"The field {self.name} is too large. The limit is 64 kB.")
         else:
-            self.batch.append(data)
+            self.gathered.append(data)
             if self.size > self.slot.limit:
                 raise TooLarge(
                     f"The {self.name} is too large. The limit is {_megabytes(self.slot)}."
                 )
+
+    def pack(self) -> None:
+        """Set aside what is to be written, so that more can be gathered meanwhile."""
+        self.leaving, self.gathered = self.gathered, []
 
     def write(self) -> None:
         if self.slot is None:
             return
         if self.file is None:
             self.file = self.slot.path.open("wb")
-        for data in self.batch:
+        for data in self.leaving:
             self.digest.update(data)
             self.file.write(data)
-        self.batch.clear()
+        self.leaving.clear()
 
 
 class _Reader:
@@ -141,6 +146,7 @@ class _Reader:
         self.waiting = 0
         self._slots = slots
         self._parts: list[_Part] = []
+        self._writing: asyncio.Task[None] | None = None
         self._headers: dict[bytes, bytes] = {}
         self._header_name = bytearray()
         self._header_value = bytearray()
@@ -166,15 +172,23 @@ class _Reader:
             raise InvalidRequest("The multipart body is malformed.") from None
 
     async def flush(self) -> None:
-        """Write what has been gathered."""
+        """Begin to write what has been gathered, once what was gathered before is written."""
+        await self._written()
         self.waiting = 0
-        await asyncio.to_thread(self._write)
+        for part in self._parts:
+            part.pack()
+        self._writing = asyncio.create_task(asyncio.to_thread(self._write))
+
+    async def _written(self) -> None:
+        if self._writing:
+            await self._writing
 
     async def finish(self) -> Form:
         """The whole form, once its last boundary has been seen."""
         if not self._complete:
             raise InvalidRequest("The multipart body ends too early.")
         await self.flush()
+        await self._written()
         files = [part for part in self._parts if part.slot]
         texts = [part for part in self._parts if not part.slot]
         return Form(
@@ -183,6 +197,8 @@ class _Reader:
         )
 
     async def close(self) -> None:
+        with suppress(Exception):
+            await self._written()
         await asyncio.to_thread(self._close)
 
     def _write(self) -> None:
