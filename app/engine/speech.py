@@ -23,7 +23,7 @@ Curve = npt.NDArray[np.float64]
 _FRAMES_AT_ONCE = 6000
 _DIGITAL_SILENCE = -55.0  # dB of all bands together: nothing but rounding
 _LEAD = 0.02  # seconds: a mouth moves a little before it is heard
-_WAKING = 0.08  # seconds from the photo, which is the first frame, to what is spoken
+_WAKING = 0.04  # seconds from the photo, which is the first frame, to what is spoken
 _CLOSED = 0.9  # from here on lips touch
 
 

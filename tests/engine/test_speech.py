@@ -19,6 +19,7 @@ Curve = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 
 FRAME_RATE = 25
+LEAD = 0.02
 TEXT = (
     "Maybe my brother Bob will park the purple bus by the palm."
     " A farmer opened a jar of plum jam, and we had a lot of fun."
@@ -58,9 +59,9 @@ def test_the_mouth_opens_as_the_phonemes_ask(
     samples, phonemes = spoken
     track = poses(samples, FRAME_RATE, network, seed=1)
 
-    asked = phoneme_opening(phonemes, middles(track))
+    asked = phoneme_opening(phonemes, middles(track) + LEAD)
 
-    assert np.corrcoef(column(track, "open"), asked)[0, 1] > 0.7
+    assert np.corrcoef(column(track, "open"), asked)[0, 1] > 0.75
 
 
 def test_lips_close_for_bilabials(
