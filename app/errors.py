@@ -29,9 +29,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import ClassVar
 
-from app.model import Charged
+
+class Charged(StrEnum):
+    """Whether the provider took money for a job."""
+
+    NO = "no"
+    YES = "yes"
+    UNKNOWN = "unknown"
 
 
 class LipSyncError(Exception):

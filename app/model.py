@@ -47,14 +47,6 @@ class Phase(StrEnum):
     DONE = "done"
 
 
-class Charged(StrEnum):
-    """Whether the provider took money for a job."""
-
-    NO = "no"
-    YES = "yes"
-    UNKNOWN = "unknown"
-
-
 class Kind(StrEnum):
     """What a file is to a person."""
 

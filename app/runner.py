@@ -21,9 +21,16 @@ import structlog
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from app.archive import Archive
-from app.errors import InternalError, LipSyncError, ProviderError, TimedOut, UnreadableMedia
+from app.errors import (
+    Charged,
+    InternalError,
+    LipSyncError,
+    ProviderError,
+    TimedOut,
+    UnreadableMedia,
+)
 from app.media import preflight
-from app.model import Charged, Job, Order, Phase, State, Update
+from app.model import Job, Order, Phase, State, Update
 from app.polling import Clock, follow
 from app.providers import Providers
 from app.providers.base import Provider

@@ -16,6 +16,7 @@ from app.api.orders import Counter
 from app.api.problems import JobProblem, documented, recall
 from app.api.schemas import UNFINISHED, JobOut, job_out
 from app.errors import (
+    Charged,
     InternalError,
     InvalidRequest,
     LipSyncError,
@@ -34,7 +35,7 @@ from app.errors import (
     UnsupportedAudio,
     UnsupportedImage,
 )
-from app.model import Charged, Job, State
+from app.model import Job, State
 from app.runner import Runner
 from app.store import Store
 

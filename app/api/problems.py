@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from app.errors import (
+    Charged,
     InternalError,
     InvalidRequest,
     LipSyncError,
@@ -22,7 +23,7 @@ from app.errors import (
     Unauthorized,
     every_error,
 )
-from app.model import Charged, Job
+from app.model import Job
 
 log = structlog.get_logger(__name__)
 

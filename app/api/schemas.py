@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
-from app.model import Charged, Job, Phase, State
+from app.errors import Charged
+from app.model import Job, Phase, State
 
 Moment = Annotated[
     datetime,
