@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import islice, pairwise
+from itertools import islice
 from math import ceil, floor
 from pathlib import Path
-from statistics import median
 
 import av
 import numpy as np
@@ -26,6 +25,7 @@ from app.media.opening import open_recording, opened_still
 from app.media.streams import (
     decoded_pictures,
     decoded_sound,
+    packets,
     picture_stream,
     sound_stream,
     square_pixels,
@@ -193,11 +193,10 @@ def video_frame_rate(path: Path) -> float:
 
 
 def _measured_rate(container: InputContainer, stream: VideoStream) -> float:
-    packets = islice(container.demux(stream), 120)
-    times = sorted(float(packet.pts * packet.time_base) for packet in packets if packet.pts)
-    steps = [later - sooner for sooner, later in pairwise(times)]
-    typical = median(steps) if steps else 0.0
-    return min(1 / typical, 120.0) if typical > 0 else _USUAL_RATE
+    stamps = [packet.pts for packet in islice(packets(container, stream), 120)]
+    ticks = [stamp for stamp in stamps if stamp is not None]
+    seconds = float((max(ticks) - min(ticks)) * (stream.time_base or 0)) if ticks else 0.0
+    return min((len(ticks) - 1) / seconds, 120.0) if seconds > 0 else _USUAL_RATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from app.errors import TooLarge, TooLong, UnreadableMedia
 from app.media.decode import iter_video, load_image, read_audio, video_frame_rate
+from app.media.probe import probe_face
 from tests.media.conftest import Sample
 from tests.media.samples import (
     BLUE,
@@ -157,9 +158,11 @@ def test_a_jump_of_the_clock_is_no_endless_still(tmp_path: Path) -> None:
 
 
 def test_a_rate_that_a_browser_did_not_write_is_measured(tmp_path: Path) -> None:
-    times = tuple(n / 20 for n in range(20))
+    times = tuple(n / 20 + (0, 0.012, -0.009, 0.005)[n % 4] for n in range(41))
     video = record(tmp_path / "recorded.webm", Recipe("libvpx", rate=1000, times=times, live=True))
     assert video_frame_rate(video) == pytest.approx(20, abs=0.5)
+    assert probe_face(video, sha256="").frame_rate == pytest.approx(20, abs=0.6)
+    assert len(list(iter_video(video, frame_rate=None, max_side=64))) == pytest.approx(41, abs=1)
 
 
 def test_pictures_are_not_shared(tmp_path: Path) -> None:

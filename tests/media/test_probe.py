@@ -110,9 +110,12 @@ def test_a_song_with_a_cover_has_no_picture(sample: Sample, tmp_path: Path) -> N
     assert (media.container, media.video_codec) == ("mp3", None)
 
 
-def test_a_tag_does_not_hide_what_follows(sample: Sample, tmp_path: Path) -> None:
+@pytest.mark.parametrize("footer", [b"", b"3DI\x04\0\x10\0\0\x20\0"])
+def test_a_tag_does_not_hide_what_follows(sample: Sample, tmp_path: Path, footer: bytes) -> None:
+    flags = b"\x10" if footer else b"\0"
+    tag = b"ID3\x04\0" + flags + b"\0\0\x20\0" + b"\0" * 4096 + footer
     tagged = tmp_path / "tagged"
-    tagged.write_bytes(b"ID3\x04\0\0\0\0\x20\0" + b"\0" * 5000 + sample("aac").read_bytes())
+    tagged.write_bytes(tag + b"\0" * 100 + sample("aac").read_bytes())
     assert probe_audio(tagged, sha256="").container == "aac"
 
 
