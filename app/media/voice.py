@@ -42,7 +42,7 @@ def has_speech(samples: Samples, rate: int) -> bool:
     blocks = list(_spectra(samples, rate))
     levels = np.concatenate([levels for levels, _ in blocks])
     tonal = np.concatenate([tonal for _, tonal in blocks])
-    spoken = _passages(_outstanding(levels)) & ~tonal
+    spoken = _passages(_outstanding(levels) & ~tonal)
     return int(spoken.sum()) >= _WORD and _change_of_shape(levels[spoken]) >= _CHANGE
 
 

@@ -100,6 +100,28 @@ def test_a_recording_is_a_voice(sample: Sample, name: str, codec: str) -> None:
     assert media.duration == pytest.approx(1, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("name", "brand", "container"),
+    [
+        ("mp4", b"3gp5", "3gp"),
+        ("mp4", b"mp42", "mp4"),
+        ("mp4", b"dash", "mp4"),
+        ("m4a", b"M4B ", "m4a"),
+        ("avif", b"mif1", "avif"),
+        ("heic", b"mif1", "heif"),
+    ],
+)
+def test_a_brand_may_have_many_names(
+    sample: Sample, tmp_path: Path, name: str, brand: bytes, container: str
+) -> None:
+    content = bytearray(sample(name).read_bytes())
+    content[8:12] = brand
+    branded = tmp_path / "branded"
+    branded.write_bytes(content)
+    probe = probe_audio if name == "m4a" else probe_face
+    assert probe(branded, sha256="").container == container
+
+
 def test_a_song_with_a_cover_has_no_picture(sample: Sample, tmp_path: Path) -> None:
     cover = b"\0image/jpeg\0\x03\0" + sample("jpg").read_bytes()
     frame = b"APIC" + struct.pack(">IH", len(cover), 0) + cover

@@ -63,6 +63,27 @@ def tone(hertz: float) -> Samples:
     return (0.3 * np.sin(2 * np.pi * hertz * TIME)).astype(np.float32)
 
 
+def typing() -> Samples:
+    random = np.random.default_rng(2)
+    sound = at(-70, white())
+    for start in range(0, len(sound) - 200, 1700):
+        knock = np.sin(2 * np.pi * random.uniform(300, 5000) * TIME[:120]) * np.hanning(120)
+        sound[start : start + 120] += (0.5 * knock).astype(np.float32)
+    return sound
+
+
+def melody() -> Samples:
+    pitch = np.random.default_rng(3).uniform(300, 3000, 15).repeat(len(TIME) // 15)
+    return (0.3 * np.sin(2 * np.pi * np.cumsum(pitch) / RATE)).astype(np.float32)
+
+
+def muffled() -> Samples:
+    spectrum = np.fft.rfft(white())
+    spectrum[np.fft.rfftfreq(len(TIME), 1 / RATE) > 1500] = 0
+    swell = np.linspace(-60, 0, len(TIME))
+    return (at(-20, np.fft.irfft(spectrum, len(TIME))) * 10 ** (swell / 20)).astype(np.float32)
+
+
 STEADY = {
     "nothing": np.zeros(0, np.float32),
     "silence": np.zeros(RATE, np.float32),
@@ -77,7 +98,10 @@ STEADY = {
     "a tone": tone(440),
     "a whistle": tone(3000),
     "beeps": tone(1000) * (TIME % 1 < 0.3),
+    "beeps of many pitches": between_silence(melody()),
+    "muffled noise that swells": muffled(),
     "clicks": clicks(),
+    "typing": typing(),
     "an offset": np.full(RATE, 0.5, np.float32),
 }
 
