@@ -25,6 +25,7 @@ _PHONEME_EVENTS, _PHONEME_IPA, _DO_NOT_EXIT = 0x0001, 0x0002, 0x8000
 _UTF8_TEXT = 1
 _END_OF_EVENTS, _PHONEME_EVENT = 0, 7
 _RATE, _PITCH, _PITCH_RANGE = 1, 3, 4
+_SEED = 1  # of the noise in a voice: the same text should always sound the same
 
 _one_at_a_time = threading.Lock()
 
@@ -159,6 +160,7 @@ class _Library:
 
     def say(self, text: bytes) -> Speech:
         self._sound, self._starts = [], []
+        self._c.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
         failed = self._c.espeak_Synth(
             text, ctypes.c_size_t(len(text)), 0, 0, 0, _UTF8_TEXT, None, None
         )
