@@ -25,7 +25,7 @@ _PHONEME_EVENTS, _PHONEME_IPA, _DO_NOT_EXIT = 0x0001, 0x0002, 0x8000
 _UTF8_TEXT = 1
 _END_OF_EVENTS, _PHONEME_EVENT = 0, 7
 _RATE, _PITCH, _PITCH_RANGE = 1, 3, 4
-_SEED = 1  # of the noise in a voice: the same text should always sound the same
+_SEED = 1  # of the noise in a voice; unset, no two processes would sound the same
 
 _one_at_a_time = threading.Lock()
 

@@ -27,7 +27,7 @@ from tools.train_mouth.training import examples, save, trained
 
 COMMITTED = Path("app/engine/models/mouth.npz")
 SEED = 5
-CLOSE_ENOUGH = 0.1
+CLOSE_ENOUGH = 0.08
 """How far the mouths of two trainings may be apart, on the mean, where another processor rounds
 otherwise."""
 
@@ -54,8 +54,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tools.train_mouth", description=__doc__)
     parser.add_argument("--out", type=Path, default=COMMITTED, help="where the weights go")
-    parser.add_argument("--espeak-only", action="store_true", help="do without flite")
-    parser.add_argument(
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--espeak-only", action="store_true", help="do without flite")
+    either.add_argument(
         "--check", action="store_true", help=f"write nothing, compare with {COMMITTED}"
     )
     return parser.parse_args()

@@ -16,7 +16,7 @@ from app.engine.speech import MouthNetwork
 OUTPUTS = 5
 HIDDEN = (176, 96)
 BATCH = 512
-EPOCHS = 8
+EPOCHS = 6
 FASTEST, SLOWEST = 2e-3, 2e-5
 """Learning rates of the first and the last step; it falls evenly between."""
 
