@@ -28,6 +28,8 @@ LOWER_LIP = (
 FOREHEAD_TOP, CHIN, NOSE_TIP = 10, 152, 1
 RIGHT_TEMPLE, LEFT_TEMPLE = 234, 454
 NOSE_BASE = (2, 98, 327)
+# Points of the skin that hardly move on the skull, whatever the face does.
+SKULL = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 151, 9, 127, 356, 234, 454)
 CHEEKS = (50, 280, 205, 425, 101, 330)
 LOWER_LIP_RED = (85, 315, 16, 14, 86, 316, 179, 403)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.engine.anatomy import Head
-from app.engine.curves import Field, Points, smoothstep
+from app.engine.curves import Field, Points, smooth_step, smoothstep
 from app.engine.lips import OPEN_GAP, Lips
 from app.engine.mouth_line import AtMouth, MouthLine
 from app.engine.palette import Palette
@@ -94,7 +94,9 @@ class MouthInterior:
             shade = _clipped(0.72 + 0.28 * under_lip / 1.6, 0.72)
         else:
             # Little light falls in through a narrow gap.
-            shade = (0.76 + 0.22 * min(gap / 6, 1)) * _clipped(0.58 + 0.42 * under_lip / 2.0, 0.58)
+            shade = (0.5 + 0.48 * smooth_step(gap / 4)) * _clipped(
+                0.58 + 0.42 * under_lip / 2.0, 0.58
+            )
         colours = self._covered(colours, self.upper.at(skull), shade)
         shadow = _clipped(0.55 + 0.45 * np.minimum(under_lip / 1.3, over_lip), 0.5)
         shadow *= 0.45 + 0.55 * smoothstep(from_corner / 6)

@@ -13,6 +13,7 @@ from app.engine.curves import Points
 from app.engine.lips import ClosedMouth
 from app.engine.looks import Looks
 from app.engine.palette import Palette
+from app.engine.steadying import steady
 from app.errors import NoFace
 from app.media.face import Face, FaceMesh, Picture
 
@@ -22,8 +23,6 @@ _PATIENT_SEARCHES = 10
 _SEARCH_SELDOM = 50  # frames: a search of a whole empty picture takes long
 _LOOK_EVERY = 8  # frames: the colours and the seam of the lips are averages
 _LOOK_CLOSELY = 16  # frames at the start of which all are looked at
-# Savitzky and Golay's quadratic over five frames: takes out jitter, leaves fast lips alone.
-_SMOOTHING = np.array([-3, 12, 17, 12, -3]) / 35
 _FADE = 9  # frames over which the new mouth comes and goes where the face is lost
 _SHUT_SHARE = 15  # per cent of all frames have a jaw at least as shut as "shut"
 _SKIN_OVER_BONE = 0.8  # of the chin's way in the picture is the jaw's; the rest is soft tissue
@@ -136,7 +135,7 @@ class _Search:
         for number, points in enumerate(self.points):
             track[number] = first = points if points is not None else first
         self.points.clear()
-        _smooth(track)
+        steady(track)
         return TrackedFace(
             points=track,
             certainty=_faded(seen),
@@ -146,17 +145,6 @@ class _Search:
             quarter_turns=self.quarter_turns,
             width=width,
             height=height,
-        )
-
-
-def _smooth(track: npt.NDArray[np.float32]) -> None:
-    """In place, a few points at a time: a long video's track is large."""
-    for some in range(0, track.shape[1], 16):
-        part = track[:, some : some + 16]
-        padded = np.pad(part, ((2, 2), (0, 0), (0, 0)), mode="edge")
-        count = len(part)
-        part[...] = sum(
-            weight * padded[shift : shift + count] for shift, weight in enumerate(_SMOOTHING)
         )
 
 
