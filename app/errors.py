@@ -14,12 +14,20 @@
     │   ├── NoFace                  422
     │   ├── NoSpeech                422
     │   ├── TooLong                 422
+    │   ├── InputRejected           422  the provider does not take this file
+    │   ├── ContentPolicy           422  the provider will not do this
     │   └── RateLimited             429
     ├── OperatorError                   whoever runs the service can mend it
     │   ├── ProviderNotConfigured   500
     │   ├── InternalError           500
     │   └── Overloaded              503
     └── ProviderError               502 the provider failed, or our own engine did
+        ├── OutOfCredits            402
+        ├── PlanRequired            402
+        ├── ProviderAuth            500  it refused our key, which is not the caller's fault
+        ├── BadAnswer               502
+        ├── OutcomeUnknown          502  perhaps paid for, and therefore never sent again
+        ├── ProviderUnavailable     503
         └── TimedOut                504
 
 The first line of a class's docstring is its default sentence.
@@ -29,6 +37,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
@@ -39,6 +48,15 @@ class Charged(StrEnum):
     NO = "no"
     YES = "yes"
     UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class VendorWords:
+    """What the vendor itself said: its HTTP status and code where it gave them, and its words."""
+
+    message: str
+    status: int | None = None
+    code: str | None = None
 
 
 class LipSyncError(Exception):
@@ -55,10 +73,12 @@ class LipSyncError(Exception):
         *,
         charged: Charged = Charged.NO,
         retry_after: float | None = None,
+        vendor: VendorWords | None = None,
     ) -> None:
         self.detail = detail or (inspect.getdoc(type(self)) or "").splitlines()[0]
         self.charged = charged
         self.retry_after = retry_after
+        self.vendor = vendor
         super().__init__(self.detail)
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -150,6 +170,20 @@ class TooLong(OrderError):
     title = "Too long"
 
 
+class InputRejected(OrderError):
+    """The provider does not take this input."""
+
+    code = "input_rejected"
+    title = "Input rejected"
+
+
+class ContentPolicy(OrderError):
+    """The provider will not work on this content."""
+
+    code = "content_policy"
+    title = "Against the content policy"
+
+
 class RateLimited(OrderError):
     """Too many requests. Try again later."""
 
@@ -190,6 +224,57 @@ class ProviderError(LipSyncError):
     title = "The provider failed"
     status = 502
     retryable = True
+
+
+class OutOfCredits(ProviderError):
+    """The provider account has no credit left."""
+
+    code = "out_of_credits"
+    title = "Out of credits"
+    status = 402
+    retryable = False
+
+
+class PlanRequired(ProviderError):
+    """The provider account's plan does not include this."""
+
+    code = "plan_required"
+    title = "Another plan is required"
+    status = 402
+    retryable = False
+
+
+class ProviderAuth(ProviderError):
+    """The provider refused the key that this service has for it."""
+
+    code = "provider_auth"
+    title = "The provider refused the key"
+    status = 500
+    retryable = False
+
+
+class BadAnswer(ProviderError):
+    """The provider answered something that makes no sense."""
+
+    code = "bad_answer"
+    title = "The provider answered nonsense"
+    retryable = False
+
+
+class OutcomeUnknown(ProviderError):
+    """The order was sent and its answer lost. It may be under way and paid for, so it is not sent again."""  # noqa: E501
+
+    code = "outcome_unknown"
+    title = "The outcome is unknown"
+    retryable = False
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider cannot be reached. Try again later."""
+
+    code = "provider_unavailable"
+    title = "The provider is unavailable"
+    status = 503
 
 
 class TimedOut(ProviderError):

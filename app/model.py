@@ -77,6 +77,36 @@ class Media:
     audio_codec: str | None = None
 
 
+class SyncMode(StrEnum):
+    """What happens when the face's video and the audio differ in length."""
+
+    CUT_OFF = "cut_off"  # the shorter one ends it
+    LOOP = "loop"  # the video begins anew
+    BOUNCE = "bounce"  # the video runs backwards and forwards
+    SILENCE = "silence"  # the audio is followed by silence
+    REMAP = "remap"  # the video is slowed down or sped up
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """The media a provider accepts as they are; what differs is converted first.
+
+    ``images``, ``videos`` and ``audios`` are containers as `Media.container` names them; an empty
+    set means that the kind is not taken at all. ``codecs`` bounds what is inside videos and audio.
+    Sizes are bytes, lengths seconds of audio, ``max_side`` pixels.
+    """
+
+    images: frozenset[str]
+    videos: frozenset[str]
+    audios: frozenset[str]
+    codecs: frozenset[str] | None = None
+    max_seconds: float | None = None
+    max_bytes: int | None = None
+    max_side: int | None = None
+    sync_modes: frozenset[SyncMode] = frozenset()
+    """Those that the provider carries out itself; the others are carried out before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a caller asks of a provider: this face, speaking these words.
