@@ -63,7 +63,6 @@ class _Rooms:
         self.local = Local(
             local,
             models=self.models,
-            max_media_seconds=settings.max_media_seconds,
             job_seconds=settings.job_timeout_seconds,
         )
         self.providers = _providers(settings, self.local)

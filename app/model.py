@@ -120,6 +120,8 @@ class Order:
     audio: Media
     options: BaseModel
     folder: Path
+    links: tuple[str, str] | None = None
+    """Where anybody can fetch the face and the audio, if the outside reaches this service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ class Video:
 
     url: str | None = None
     path: Path | None = None
+    expires_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,7 @@ class Update:
     message: str | None = None
     video: Video | None = None
     error: LipSyncError | None = None
+    charged: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from app.errors import LipSyncError, ProviderError
-from app.model import Cost, Order, Phase, Ticket, Update
+from app.model import Cost, Order, Phase, Takes, Ticket, Update
 from app.polling import Pace
 
 Note = Callable[[Phase], Awaitable[None]]
 """Tells the job's readers what a submit is busy with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Takes:
-    """The media a provider accepts as they are. ``max_seconds`` bounds the audio."""
-
-    image: bool
-    video: bool
-    formats: tuple[str, ...]
-    max_seconds: float | None = None
 
 
 class Options(BaseModel):
@@ -46,16 +35,25 @@ class Provider(ABC):
     """For people."""
     options: ClassVar[type[Options]]
     pace: ClassVar[Pace]
+    takes: Takes
+    """The media it accepts as they are; everything else is converted first."""
     docs_url: ClassVar[str | None] = None
     pricing: ClassVar[str | None] = None
+    """What it costs, with the date of the price."""
+    short_video_hint: ClassVar[str | None] = None
+    """Why a video may come back shorter than the audio."""
     can_cancel: ClassVar[bool] = False
     submit_is_free: ClassVar[bool] = False
     """Whether an order may be submitted again when nobody knows if it was before."""
 
+    def takes_for(self, options: Options) -> Takes:
+        """What it accepts when these options are chosen."""
+        return self.takes
+
     @property
-    @abstractmethod
-    def takes(self) -> Takes:
-        """What it accepts."""
+    def setup_hint(self) -> str | None:
+        """What is missing before it can take orders, in one sentence; None when it is ready."""
+        return None
 
     @abstractmethod
     async def submit(self, order: Order, note: Note) -> Ticket:

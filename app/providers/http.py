@@ -6,72 +6,56 @@ An adapter declares how its vendor differs and never sees a response, a header o
 from __future__ import annotations
 
 import asyncio
-import re
-
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasPath, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings
 
 from app.errors import (
     BadAnswer,
     Charged,
-    ContentPolicy,
-    InputRejected,
     LipSyncError,
     NoFace,
     OutcomeUnknown,
     OutOfCredits,
-    ProviderAuth,
-    ProviderError,
     ProviderUnavailable,
-    RateLimited,
     VendorWords,
 )
-from app.model import Media, Phase, State, Update, Video
+from app.model import Kind, Media, Phase, State, Update, Video
 from app.providers.base import Provider
+from app.providers.refusals import clean, meaning, words_of
+from app.settings import FROM_ENVIRONMENT
 
 A = TypeVar("A", bound="Answer")
+C = TypeVar("C", bound="HttpConfig")
 
 _PAUSES = (0.2, 1.0)
-"""Seconds before a connection that was never made is tried again: nothing was sent, nothing paid."""
+"""Seconds before a connection that was never made is tried again: nothing was sent or paid."""
 _BLOCK = 1 << 20
-_LONGEST_WORDS = 300
-
+_NOTHING = VendorWords("")
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
-_MARKERS: tuple[tuple[str, type[LipSyncError]], ...] = (
-    ("human face", NoFace),
-    ("no_source_face", NoFace),
-    ("face_detection", NoFace),
-    ("detect face", NoFace),
-    ("face not detected", NoFace),
-    ("no face", NoFace),
-    ("content_policy", ContentPolicy),
-    ("content checker", ContentPolicy),
-    ("out of credits", OutOfCredits),
-    ("insufficient credits", OutOfCredits),
-    ("insufficient_credits", OutOfCredits),
-    ("user is locked", OutOfCredits),
-    ("exhausted balance", OutOfCredits),
-)
-"""Words that mean the same wherever they stand: a 403 with them is no wrong key."""
 
-_STATUSES: Mapping[int, type[LipSyncError]] = {
-    400: InputRejected,
-    401: ProviderAuth,
-    402: OutOfCredits,
-    403: ProviderAuth,
-    413: InputRejected,
-    415: InputRejected,
-    422: InputRejected,
-    429: RateLimited,
-    503: ProviderUnavailable,
-}
+class HttpConfig(BaseSettings):
+    """A vendor's settings; a subclass's ``env_prefix`` begins the names of their variables."""
+
+    model_config = FROM_ENVIRONMENT
+
+    api_key: SecretStr | None = None
+    api_key_file: Path | None = None
+    base_url: str
+
+    @property
+    def key(self) -> str:
+        """The key, from its variable or its file; empty when there is none."""
+        if self.api_key:
+            return self.api_key.get_secret_value().strip()
+        return self.api_key_file.read_text().strip() if self.api_key_file else ""
 
 
 class Answer(BaseModel):
@@ -82,12 +66,17 @@ class Answer(BaseModel):
 
 def at(*path: str | int) -> Any:
     """A field that stands somewhere inside the reply: ``url: str | None = at("video", "url")``."""
-    return Field(default=None, validation_alias=AliasPath(*path))
+    first, *rest = path
+    return Field(default=None, validation_alias=AliasPath(str(first), *rest))
 
 
-class HttpProvider(Provider):
+class HttpProvider(Provider, Generic[C]):
     """A vendor behind an HTTP API. Its key goes to ``base_url``'s own origin and nowhere else."""
 
+    config: type[C]
+    key_variable: ClassVar[str]
+    keys_url: ClassVar[str]
+    """Where one gets a key."""
     auth: ClassVar[str] = "Bearer {}"
     """The Authorization header, with a place for the key."""
     words: ClassVar[Mapping[str, State]]
@@ -97,55 +86,124 @@ class HttpProvider(Provider):
     failure_costs: ClassVar[Charged] = Charged.UNKNOWN
     """Whether the vendor keeps the money for a job that failed."""
 
-    def __init__(self, key: str, base_url: str, http: httpx.AsyncClient) -> None:
-        self._key = key
-        self._base_url = base_url.rstrip("/")
+    def __init__(self, config: C, http: httpx.AsyncClient) -> None:
+        self._config = config
+        self._key = config.key
+        self._base_url = config.base_url.rstrip("/")
         self._http = http
 
+    @property
+    def setup_hint(self) -> str | None:
+        """What is missing before it can take orders, in one sentence."""
+        if self._key:
+            return None
+        return f"{self.key_variable} not configured. Get your API key from {self.keys_url}"
+
     async def call(
-        self, answer: type[A], method: str, url: str, *, pays: bool = False, **request: Any
+        self,
+        answer: type[A],
+        method: str,
+        url: str,
+        *,
+        pays: bool = False,
+        costs: Charged = Charged.NO,
+        **request: Any,
     ) -> A:
-        """Send one request and validate its reply.
+        """Send one request with the key and validate its reply.
 
         ``url`` is a path, or an address that the vendor returned. With ``pays`` it is the one that
-        costs money: it is never repeated once bytes may have reached the vendor. Raises what the
-        vendor's status and words mean, ProviderUnavailable, BadAnswer and OutcomeUnknown.
+        costs money: it is never repeated once bytes may have reached the vendor. ``costs`` says
+        what an error answer means for money already spent. Raises what the vendor's status and
+        words mean, ProviderUnavailable, BadAnswer and OutcomeUnknown.
         """
         headers = {"Authorization": self.auth.format(self._key)}
         response = await self._send(method, self._own(url), pays=pays, headers=headers, **request)
         if response.is_error:
-            raise self._refusal(response, pays=pays)
-        try:
-            return answer.model_validate_json(response.content)
-        except ValidationError:
-            unsure = Charged.UNKNOWN if pays else Charged.NO
-            raise self._failed(BadAnswer, "the answer makes no sense.", charged=unsure) from None
+            unsure = pays and response.status_code >= 500 and response.status_code != 503
+            raise self._meaning(
+                words_of(response),
+                charged=Charged.UNKNOWN if unsure else costs,
+                retry_after=_retry_after(response),
+            )
+        return self._validated(answer, response, Charged.UNKNOWN if pays else costs)
 
-    async def put(self, url: str, media: Media, *, content_type: str | None = None) -> None:
-        """Stream a file to an address for uploads, without the key."""
-        headers = {"Content-Length": str(media.size)}
+    async def put(
+        self,
+        url: str,
+        media: Media,
+        answer: type[A],
+        *,
+        content_type: str | None = None,
+        start: int = 0,
+        size: int | None = None,
+    ) -> A:
+        """Stream a file, or ``size`` bytes of it, to an address for uploads, without the key."""
+        length = min(size or media.size, media.size - start)
+        headers = {"Content-Length": str(length)}
         if content_type:
             headers["Content-Type"] = content_type
+        return await self.send(
+            answer,
+            "PUT",
+            url,
+            headers=headers,
+            content=lambda: _blocks(media.path, start, length),
+        )
+
+    async def send(
+        self,
+        answer: type[A],
+        method: str,
+        url: str,
+        *,
+        content: Callable[[], AsyncIterator[bytes]] | None = None,
+        **request: Any,
+    ) -> A:
+        """Send something free to an address that is not the vendor's own, without the key.
+
+        It is repeated when it fails: an upload that arrived twice does no harm.
+        """
         if urlsplit(url).scheme not in ("https", urlsplit(self._base_url).scheme):
             raise self._failed(BadAnswer, "it named an address for uploads that cannot be used.")
-        response = await self._send(
-            "PUT", url, pays=False, headers=headers, content=_blocks(media.path)
-        )
-        if response.is_error:
-            raise self._failed(ProviderUnavailable, "it did not take the upload.")
+        for pause in (*_PAUSES, None):
+            body = {"content": content()} if content else {}
+            try:
+                response = await self._send(method, url, pays=False, **request, **body)
+            except ProviderUnavailable:
+                if pause is None:
+                    raise
+            else:
+                if response.is_success:
+                    return self._validated(answer, response, Charged.NO)
+                if pause is None or response.status_code < 500:
+                    raise self._meaning(words_of(response), charged=Charged.NO)
+            await asyncio.sleep(pause)
+        raise AssertionError("the last try either returns or raises")
 
-    def read(self, word: str, *, url: str | None, why: VendorWords, **facts: Any) -> Update:
+    def read(
+        self, word: str, *, url: str | None = None, why: VendorWords = _NOTHING, **facts: Any
+    ) -> Update:
         """What a status reply means: a video, a failure in the vendor's words, or patience."""
         state = self.words.get(word, State.PROCESSING)
+        if state is State.FAILED:
+            return Update(state, error=self._meaning(why, charged=self.failure_costs), **facts)
         if state is State.SUCCESS:
             if not url:
                 raise self._failed(BadAnswer, "it reported success without a video.")
             return Update(state, Phase.ARCHIVING, 1.0, video=Video(url=url), **facts)
-        if state is State.FAILED:
-            error = self._meaning(why, charged=self.failure_costs)
-            return Update(state, error=error, **facts)
         phase = Phase.WAITING if state is State.QUEUED else Phase.RENDERING
-        return Update(State.PROCESSING, phase, message=self._clean(why.message) or None, **facts)
+        says = clean(why.message, self._key) or None
+        return Update(State.PROCESSING, phase, message=says, **facts)
+
+    def _validated(self, answer: type[A], response: httpx.Response, costs: Charged) -> A:
+        """The reply as declared; ``at("headers", …)`` reads what a vendor says in its headers."""
+        try:
+            body = response.json() if response.content else {}
+            if isinstance(body, dict):
+                body["headers"] = dict(response.headers)
+            return answer.model_validate(body)
+        except ValueError:
+            raise self._failed(BadAnswer, "the answer makes no sense.", charged=costs) from None
 
     async def _send(self, method: str, url: str, *, pays: bool, **request: Any) -> httpx.Response:
         for pause in (*_PAUSES, None):
@@ -166,43 +224,34 @@ class HttpProvider(Provider):
                 raise self._failed(ProviderUnavailable, "the connection broke.") from None
         raise AssertionError("the last try either returns or raises")
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The addresses whose origins may have the key."""
+        return (self._base_url,)
+
     def _own(self, url: str) -> str:
         """The whole address, if the key may go there."""
         if url.startswith("/"):
             return self._base_url + url
-        if _origin(url) != _origin(self._base_url):
+        if _origin(url) not in [_origin(own) for own in self.origins]:
             raise self._failed(BadAnswer, "it named an address that is not its own.")
         return url
-
-    def _refusal(self, response: httpx.Response, *, pays: bool) -> LipSyncError:
-        """What an error answer means. A server's own fault leaves open whether it took the order."""
-        unsure = pays and response.status_code >= 500 and response.status_code != 503
-        return self._meaning(
-            _vendor_words(response),
-            charged=Charged.UNKNOWN if unsure else Charged.NO,
-            retry_after=_retry_after(response),
-        )
 
     def _meaning(
         self, words: VendorWords, *, charged: Charged, retry_after: float | None = None
     ) -> LipSyncError:
-        """The error that a vendor's status, code and words stand for."""
-        said = f"{words.code} {words.message}".lower()
-        by_words = next((kind for marker, kind in _MARKERS if marker in said), None)
-        by_status = {**_STATUSES, **self.statuses}.get(words.status or 0, ProviderError)
-        kind = by_words or by_status
-        message = self._clean(words.message) or "it gave no reason."
-        detail = None if kind is NoFace else f"{self.label} API error: {message}"
+        kind = meaning(words, self.statuses)
+        if kind is OutOfCredits:
+            charged = Charged.NO
+        message = clean(words.message, self._key)
+        why = f"{self.label} API error: {message or 'it gave no reason.'}"
         vendor = VendorWords(message, words.status, words.code)
-        return kind(detail, charged=charged, retry_after=retry_after, vendor=vendor)
-
-    def _clean(self, message: str) -> str:
-        """The vendor's words without markup, paths, addresses, and above all our key."""
-        text = message.replace(self._key, "…")
-        for pattern, kept in _NOISE:
-            text = pattern.sub(kept, text)
-        text = " ".join(text.split())
-        return text if len(text) <= _LONGEST_WORDS else text[: _LONGEST_WORDS - 1] + "…"
+        return kind(
+            None if kind is NoFace else why,
+            charged=charged,
+            retry_after=retry_after,
+            vendor=vendor,
+        )
 
     def _failed(
         self, kind: type[LipSyncError], why: str, *, charged: Charged = Charged.NO
@@ -210,13 +259,19 @@ class HttpProvider(Provider):
         return kind(f"{self.label} API error: {why}", charged=charged)
 
 
-_NOISE = (
-    (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),  # a link in Markdown keeps its text
-    (re.compile(r"<[^>]{1,80}>"), ""),
-    (re.compile(r"[*_`#]{1,3}(?=\S)|(?<=\S)[*_`#]{1,3}"), ""),
-    (re.compile(r"(?<!\w)(?:/[\w.-]+){2,}"), "…"),
-    (re.compile(r"\b(?:sk|mhk|key)[-_]\w{8,}\b"), "…"),
-)
+def mime(media: Media) -> str:
+    """The media type by which a vendor knows a file."""
+    return _MIMES.get((media.kind, media.container), f"{media.kind}/{media.container}")
+
+
+_MIMES = {
+    (Kind.VIDEO, "mov"): "video/quicktime",
+    (Kind.VIDEO, "m4v"): "video/x-m4v",
+    (Kind.VIDEO, "avi"): "video/x-msvideo",
+    (Kind.VIDEO, "mkv"): "video/x-matroska",
+    (Kind.AUDIO, "mp3"): "audio/mpeg",
+    (Kind.AUDIO, "m4a"): "audio/mp4",
+}
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -236,45 +291,12 @@ def _retry_after(response: httpx.Response) -> float | None:
     return None
 
 
-def _vendor_words(response: httpx.Response) -> VendorWords:
-    try:
-        body = response.json()
-    except ValueError:
-        body = None
-    message, code = _said(body)
-    return VendorWords(message or response.reason_phrase, response.status_code, code)
-
-
-def _said(body: Any) -> tuple[str, str | None]:
-    """The message and the code in any of the shapes in which vendors tell of errors."""
-    match body:
-        case str():
-            return body, None
-        case [first, *_]:
-            return _said(first)
-        case {"msg": str(message)}:
-            return message, body.get("type")
-        case {"error": str(message), "error_type": str(code)}:
-            return message, code
-        case {"error": {} | [*_] as inner} if inner:
-            return _said(inner)
-        case {"detail": {} | [*_] as inner} if inner:
-            return _said(inner)
-        case {"message": str(message)}:
-            return message, body.get("code") or body.get("name")
-        case {"detail": str(message)}:
-            return message, body.get("error_type")
-        case {"error": str(message)}:
-            return message, None
-        case {"name": str(message)}:
-            return message, None
-    return "", None
-
-
-async def _blocks(path: Path) -> AsyncIterator[bytes]:
+async def _blocks(path: Path, start: int, length: int) -> AsyncIterator[bytes]:
     file = await asyncio.to_thread(path.open, "rb")
     try:
-        while block := await asyncio.to_thread(file.read, _BLOCK):
+        file.seek(start)
+        while length > 0 and (block := await asyncio.to_thread(file.read, min(_BLOCK, length))):
+            length -= len(block)
             yield block
     finally:
         await asyncio.to_thread(file.close)

@@ -14,9 +14,10 @@ from pydantic_settings import BaseSettings
 
 from app.engine.render import RenderOptions, render
 from app.errors import LipSyncError, TimedOut
-from app.model import Kind, Media, Order, Phase, State, Ticket, Update, Video
+from app.media.sniff import IMAGES, RECORDINGS
+from app.model import Kind, Media, Order, Phase, State, Takes, Ticket, Update, Video
 from app.polling import Pace
-from app.providers.base import Note, Options, Provider, Takes
+from app.providers.base import Note, Options, Provider
 from app.settings import FROM_ENVIRONMENT
 from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 
@@ -80,20 +81,13 @@ class Local(Provider):
     can_cancel = True
     submit_is_free = True
     pricing = "free"
+    takes = Takes(images=IMAGES, videos=RECORDINGS, audios=RECORDINGS)
 
-    def __init__(
-        self, config: LocalConfig, *, models: Path, max_media_seconds: float, job_seconds: float
-    ) -> None:
+    def __init__(self, config: LocalConfig, *, models: Path, job_seconds: float) -> None:
         self._models = models
-        self._max_media_seconds = max_media_seconds
         self._job_seconds = job_seconds
         self._pool = WorkerPool(config.local_concurrency, memory=6 * GIGABYTE, keep=False)
         self._renderings: dict[str, _Rendering] = {}
-
-    @property
-    def takes(self) -> Takes:
-        """Everything that the service itself accepts."""
-        return Takes(image=True, video=True, formats=("any",), max_seconds=self._max_media_seconds)
 
     async def submit(self, order: Order, note: Note) -> Ticket:
         """Write down what is to be rendered; rendering starts at the first check."""

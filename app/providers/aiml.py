@@ -1,0 +1,90 @@
+"""AIML API's PixVerse lip-sync: create and poll; the media travel as links or inside the order."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import Any, ClassVar
+
+from app.errors import Charged, TooLarge
+from app.model import Media, Order, Phase, State, Takes, Ticket, Update
+from app.polling import Pace
+from app.providers.base import Note, Options
+from app.providers.http import Answer, HttpConfig, HttpProvider, at, mime
+from app.providers.refusals import words_in
+
+PATH = "/v2/video/generations"
+
+
+class Config(HttpConfig, env_prefix="AIML_"):
+    """What an operator can say about AIML API."""
+
+    base_url: str = "https://api.aimlapi.com"
+    model: str = "pixverse/lip-sync"
+    max_data_mb: float = 20  # of a file inside the order, where no link to it can be given
+
+
+class Generation(Answer):
+    id: str
+    status: str
+    error: Any = None
+    video_url: str | None = at("video", "url")
+    credits: float | None = at("meta", "usage", "credits_used")
+
+
+class PixVerse(HttpProvider[Config]):
+    """Takes videos only; a still is animated first."""
+
+    name = "aiml_pixverse"
+    label = "AIML API (PixVerse)"
+    key_variable = "AIML_API_KEY"
+    keys_url = "https://aimlapi.com"
+    docs_url = "https://docs.aimlapi.com/api-references/video-models/pixverse/lip-sync"
+    config = Config
+    options = Options
+    pace = Pace(interval=5)
+    failure_costs = Charged.NO
+    takes = Takes(
+        images=frozenset(),
+        videos=frozenset({"mp4", "mov"}),
+        audios=frozenset({"mp3", "wav"}),
+        max_seconds=30,
+        max_bytes=50_000_000,
+        max_side=1920,
+    )
+    words: ClassVar = {
+        "waiting": State.QUEUED,
+        "queued": State.QUEUED,
+        "active": State.PROCESSING,
+        "generating": State.PROCESSING,
+        "completed": State.SUCCESS,
+        "succeeded": State.SUCCESS,
+        "error": State.FAILED,
+    }
+
+    def refuse(self, order: Order) -> None:
+        """Without a link of our own, a file must fit into the order."""
+        for media in (order.face, order.audio):
+            if not order.links and media.size > self._config.max_data_mb * 1e6:
+                limit = f"{self._config.max_data_mb:g} MB"
+                raise TooLarge(f"{self.label} takes {limit} when PUBLIC_BASE_URL is not set.")
+
+    async def submit(self, order: Order, note: Note) -> Ticket:
+        """One request, with links to both files or the files themselves."""
+        await note(Phase.SUBMITTING)
+        face, audio = order.links or (await _inline(order.face), await _inline(order.audio))
+        body = {"model": self._config.model, "video_url": face, "audio_url": audio}
+        made = await self.call(Generation, "POST", PATH, pays=True, json=body)
+        return {"run_id": made.id}
+
+    async def check(self, ticket: Ticket) -> Update:
+        """The generation; its id may hold anything, so it travels as a parameter."""
+        made = await self.call(Generation, "GET", PATH, params={"generation_id": ticket["run_id"]})
+        return self.read(
+            made.status, url=made.video_url, why=words_in(made.error), charged=made.credits
+        )
+
+
+async def _inline(media: Media) -> str:
+    data = await asyncio.to_thread(media.path.read_bytes)
+    return f"data:{mime(media)};base64,{base64.b64encode(data).decode()}"
