@@ -1,15 +1,42 @@
-"""The only poll loop: asks a provider about a ticket until it says a final word."""
+"""The only poll loop: asks a provider about a ticket until it says a final word.
+
+It asks seldom while an answer is unlikely and often around the moment at which the provider usually
+finishes, which it learns from the jobs that it follows.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import random
+import statistics
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from app.errors import LipSyncError, TimedOut
-from app.model import Ticket, Update
+from app.model import State, Ticket, Update
+
+LONGEST_BACKOFF = 60.0
+"""Seconds between checks while a provider cannot be asked and does not say when it can."""
+CHECKS_PER_LAG_SECOND = 32
+"""How many checks it is worth to notice the end of a job a second earlier."""
+REMEMBERED_JOBS = 32
+
+# What is believed of a job, in weights of one remembered job.
+_PRIOR_SCALE = 0.25  # of the pace: right to about a half
+_PRIOR_JOBS = 2  # as many as it takes to believe a spread that differs from the pace's
+_WILD = 0.25  # that it takes any time at all
+_NEVER = 0.1  # that it never ends: what thins the checks out when a job is very late
+_FADING = 0.95  # of each remembered job against the next one
+_ALIKE = math.log(2)  # media of twice the length tell half as much
+_SHARPEST = 0.02  # scale of the most punctual provider
+_SCALE_OF_DEVIATION = math.sqrt(3) / math.pi
+
+_SHORTEST_STEP = 0.1
+_RELATIVE_STEP = 0.01
 
 
 class Checks(Protocol):
@@ -28,7 +55,7 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Let that much time pass."""
+        """Let that much time pass, or less where something happened that is worth a look."""
         ...
 
 
@@ -44,38 +71,246 @@ class RealClock:
         await asyncio.sleep(seconds)
 
 
+class AlarmClock:
+    """Another clock, whose sleep ends early when an event is set: by a webhook, say.
+
+    The event is cleared when it has ended a sleep; one set while nobody slept ends the next.
+    """
+
+    def __init__(self, clock: Clock, alarm: asyncio.Event) -> None:
+        self._clock = clock
+        self._alarm = alarm
+
+    def now(self) -> float:
+        """What the other clock says."""
+        return self._clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let that much time pass, unless the event is set before."""
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        listening = asyncio.ensure_future(self._alarm.wait())
+        try:
+            await asyncio.wait((sleeping, listening), return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
+                self._alarm.clear()
+        finally:
+            sleeping.cancel()
+            listening.cancel()
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a provider is asked: seconds between checks, and how many stumbles are forgiven."""
+    """How often a provider may be asked, and how long it takes as far as one knows beforehand.
+
+    ``interval`` is the fewest seconds between two checks, and ``longest`` the most. A job is taken
+    to need ``overhead`` seconds and ``per_second`` more for each second of its media, give or take
+    a half. Of a provider without these nothing is expected: it is asked at every interval.
+    """
 
     interval: float
-    stumbles: int = 5
+    overhead: float = 0.0
+    per_second: float = 0.0
+    longest: float = 30.0
+
+    @property
+    def constant(self) -> bool:
+        """Whether the provider is asked at every interval, whatever it took before."""
+        return self.overhead == self.per_second == 0
+
+    def expected(self, media_seconds: float) -> float:
+        """Seconds from the order to the result."""
+        return max(self.interval, self.overhead + self.per_second * media_seconds)
+
+
+class Usual:
+    """What the latest jobs of one provider took.
+
+    ``finished`` are pairs of seconds, the oldest first: the length of a job's media, and the time
+    from the order to the result. The pairs may be kept as JSON and given back.
+    """
+
+    def __init__(self, finished: Iterable[Sequence[float]] = ()) -> None:
+        self._finished: deque[tuple[float, float]] = deque(maxlen=REMEMBERED_JOBS)
+        for media_seconds, took in finished:
+            self.learn(media_seconds, took)
+
+    @property
+    def finished(self) -> tuple[tuple[float, float], ...]:
+        """The jobs that are remembered, as the constructor takes them."""
+        return tuple(self._finished)
+
+    def learn(self, media_seconds: float, took: float) -> None:
+        """Remember a job, and forget the oldest if there are many."""
+        if math.isfinite(media_seconds) and math.isfinite(took) and took > 0:
+            self._finished.append((_length(media_seconds), took))
 
 
 async def follow(
-    provider: Checks, ticket: Ticket, *, pace: Pace, patience: float, clock: Clock
+    provider: Checks,
+    ticket: Ticket,
+    *,
+    pace: Pace,
+    patience: float,
+    clock: Clock,
+    usual: Usual | None = None,
+    media_seconds: float = 0.0,
+    waited: float = 0.0,
 ) -> AsyncIterator[Update]:
-    """Ask, yield the answer, sleep, and stop at the first final word.
+    """Ask at once, yield the answer, sleep, and so on until the first final word.
 
-    A retryable error is a stumble: forgiven several times in a row, and asked again when its
-    ``retry_after`` says. Raises any other error, and TimedOut after ``patience`` seconds.
+    Expects a job of ``media_seconds`` that was ordered ``waited`` seconds ago to take what
+    ``usual`` tells, and tells it in turn what the job took. A retryable error is forgiven for as
+    long as patience lasts, because a job that was paid for must not be lost to an outage: the next
+    check comes when the error's ``retry_after`` says, or after ever longer naps.
+
+    Raises any other error of a check, and TimedOut after ``patience`` seconds and a last look.
     """
-    deadline = clock.now() + patience
-    stumbles = 0
+    usual = Usual() if usual is None else usual
+    odds = _odds(pace, usual, media_seconds)
+    ordered, deadline = clock.now() - max(0.0, waited), clock.now() + patience
+    stumbles: list[LipSyncError] = []
+    unfinished_at: float | None = None
     while True:
-        nap = pace.interval
         try:
             update = await provider.check(ticket)
         except LipSyncError as error:
-            stumbles += 1
-            if not error.retryable or stumbles > pace.stumbles:
+            if not error.retryable:
                 raise
-            nap = error.retry_after or nap * 2**stumbles
+            stumbles.append(error)
+            unfinished_at = None
         else:
-            stumbles = 0
+            stumbles.clear()
+            if update.state is State.SUCCESS and unfinished_at is not None:
+                usual.learn(media_seconds, (unfinished_at + clock.now()) / 2 - ordered)
             yield update
             if update.state.final:
                 return
-        if clock.now() >= deadline:
-            raise TimedOut
-        await clock.sleep(max(0.0, min(nap, deadline - clock.now())))
+            unfinished_at = clock.now()
+        left = deadline - clock.now()
+        if left < pace.interval:
+            raise _timed_out(stumbles)
+        nap = odds.nap(clock.now() - ordered, pace)
+        await _after(stumbles, nap, pace).until(left).take(clock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Nap:
+    """Seconds until the next check, of which ``least`` pass whatever ends the sleep early."""
+
+    seconds: float
+    least: float
+
+    def until(self, left: float) -> _Nap:
+        """One that ends within the ``left`` seconds, or with them if no check fits in behind."""
+        fits = self.seconds + self.least <= left
+        return self if fits else _Nap(left, min(self.least, left))
+
+    async def take(self, clock: Clock) -> None:
+        """Let it pass."""
+        earliest = clock.now() + self.least
+        await clock.sleep(self.seconds)
+        while (early := earliest - clock.now()) > 0:
+            await clock.sleep(early)
+
+
+def _after(stumbles: Sequence[LipSyncError], nap: float, pace: Pace) -> _Nap:
+    """The nap before the next check, given the errors of the latest ones."""
+    if not stumbles:
+        return _Nap(nap, pace.interval)
+    retry_after = stumbles[-1].retry_after
+    if retry_after is not None:
+        seconds = max(retry_after, pace.interval)
+        return _Nap(seconds, seconds)
+    backoff = min(LONGEST_BACKOFF, pace.interval * 2.0 ** min(len(stumbles), 16))
+    # Those who were turned away together must not come back together.
+    return _Nap(max(nap, backoff * random.uniform(0.5, 1.0)), pace.interval)
+
+
+def _timed_out(stumbles: Sequence[LipSyncError]) -> TimedOut:
+    if not stumbles:
+        return TimedOut()
+    error = TimedOut(f"Video generation timed out. The last check failed: {stumbles[-1].detail}")
+    error.__cause__ = stumbles[-1]
+    return error
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """A logistic distribution of the logarithm of the seconds that a job takes."""
+
+    weight: float
+    centre: float
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Odds:
+    """When a job may end: any of several guesses may be right, or it never does."""
+
+    guesses: Sequence[_Guess]
+
+    def hazard(self, waited: float) -> float:
+        """The chance, a second, that a job ends now if it has not ended before."""
+        open_still, ends_now = _NEVER, 0.0
+        logarithm = math.log(waited)
+        for guess in self.guesses:
+            survival = 0.5 - 0.5 * math.tanh((logarithm - guess.centre) / (2 * guess.scale))
+            open_still += guess.weight * survival
+            ends_now += guess.weight * survival * (1 - survival) / guess.scale
+        return ends_now / (open_still * waited)
+
+    def nap(self, waited: float, pace: Pace) -> float:
+        """Seconds until it is worth asking again.
+
+        For a given number of checks the mean lag is least when they are as dense as the square
+        root of the hazard (J. B. Keller, Optimum checking schedules for systems subject to random
+        failure, Management Science 21, 1974); the number is where one more costs what it saves.
+        """
+        if pace.constant:
+            return pace.interval
+        due, nap = 1.0, 0.0
+        while nap < pace.longest:
+            step = max(_SHORTEST_STEP, (waited + nap) * _RELATIVE_STEP)
+            density = math.sqrt(self.hazard(waited + nap + step / 2) * CHECKS_PER_LAG_SECOND / 2)
+            if density * step >= due:
+                return max(pace.interval, nap + due / density)
+            due -= density * step
+            nap += step
+        return max(pace.interval, pace.longest)
+
+
+def _odds(pace: Pace, usual: Usual, media_seconds: float) -> _Odds:
+    """What to expect of a job, given the pace and what other jobs took."""
+    length = _length(media_seconds)
+    expected = math.log(pace.expected(length))
+    ratios = [math.log(took / pace.expected(other)) for other, took in usual.finished]
+    scale = _kernel_scale(ratios)
+    learnt = [
+        _Guess(_weight(age, other, length), expected + ratio, scale)
+        for age, (ratio, (other, _)) in enumerate(
+            zip(reversed(ratios), reversed(usual.finished), strict=True)
+        )
+    ]
+    return _Odds((_Guess(1.0, expected, _PRIOR_SCALE), _Guess(_WILD, expected, 1.0), *learnt))
+
+
+def _weight(age: int, length: float, wanted: float) -> float:
+    """How much an earlier job tells about one of the ``wanted`` length: less, the older it is."""
+    apart = math.log(length / wanted) / _ALIKE
+    return math.pow(_FADING, age) / (1 + apart * apart)
+
+
+def _kernel_scale(ratios: Sequence[float]) -> float:
+    """How far each job's time is smeared: Silverman's rule, over a spread that bears outliers."""
+    if not ratios:
+        return _PRIOR_SCALE
+    middle = statistics.median(ratios)
+    deviation = 1.4826 * statistics.median(abs(ratio - middle) for ratio in ratios)
+    count = len(ratios)
+    scale = deviation * _SCALE_OF_DEVIATION
+    blended = (_PRIOR_JOBS * _PRIOR_SCALE + count * scale) / (_PRIOR_JOBS + count)
+    return max(_SHARPEST, 0.9 * blended / math.pow(count, 0.2))
+
+
+def _length(media_seconds: float) -> float:
+    return max(1.0, media_seconds)
