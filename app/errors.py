@@ -16,6 +16,7 @@
     │   ├── TooLong                 422
     │   ├── InputRejected           422  the provider does not take this file
     │   ├── ContentPolicy           422  the provider will not do this
+    │   ├── BlockedUrl              422
     │   └── RateLimited             429
     ├── OperatorError                   whoever runs the service can mend it
     │   ├── ProviderNotConfigured   500
@@ -182,6 +183,13 @@ class ContentPolicy(OrderError):
 
     code = "content_policy"
     title = "Against the content policy"
+
+
+class BlockedUrl(OrderError):
+    """This address may not be fetched."""
+
+    code = "blocked_url"
+    title = "Address refused"
 
 
 class RateLimited(OrderError):

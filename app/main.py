@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
+from app.addresses import Addresses, public
 from app.api import problems, service
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
@@ -22,16 +24,20 @@ from app.archive import Archive
 from app.errors import OperatorError
 from app.media.face import face_models_dir
 from app.polling import RealClock
-from app.providers import AUTO, Providers
+from app.providers import AUTO, HTTP_PROVIDERS, Providers
+from app.providers.http import CONNECTIONS
 from app.providers.local import Local, LocalConfig
 from app.runner import Runner
-from app.settings import Settings, SettingsError
+from app.settings import Settings, SettingsError, read
+from app.steps import Steps, Tools
 from app.store import Store
 from app.workers import WorkerPool
 
 INSPECTIONS = 2
 INSPECTION_MEMORY = 3 << 30
 """Bytes of address space; what an inspection really uses is a fraction of it."""
+VENDOR_TIMEOUT = httpx.Timeout(60, connect=10)
+VENDOR_LIMITS = httpx.Limits(max_connections=CONNECTIONS * len(HTTP_PROVIDERS))
 EXPOSED_HEADERS = (
     "Location",
     "Retry-After",
@@ -56,30 +62,41 @@ class _Rooms:
 
     def __init__(self, settings: Settings, local: LocalConfig) -> None:
         self.data = _data_folder(settings)
-        self.models = _face_models(local)
+        self.links = Links(link_secret(self.data))
         self.store = Store(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}", root=self.data)
         self.archive = Archive(self.data / "jobs")
         self.inspections = WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True)
-        self.local = Local(
-            local,
-            models=self.models,
-            job_seconds=settings.job_timeout_seconds,
-        )
-        self.providers = _providers(settings, self.local)
-        self.runner = Runner(
+        trust = httpx.create_ssl_context()
+        self.vendors = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, limits=VENDOR_LIMITS)
+        # Its requests go to addresses that were checked, so no proxy may stand in between.
+        self.outside = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, trust_env=False)
+        self.models = _face_models(local)
+        self.local = Local(local, models=self.models, job_seconds=settings.job_timeout_seconds)
+        self.providers = _providers(settings, self.local, self.vendors)
+        tools = Tools(
             self.store,
             self.archive,
             self.providers,
             self.inspections,
+            Addresses(self.outside, allow_private=settings.allow_private_urls),
+            self.local.animate,
+            _link(settings, self.links),
+            RealClock(),
+        )
+        steps = Steps(
+            tools,
             models=self.models,
             job_seconds=settings.job_timeout_seconds,
-            clock=RealClock(),
+            failover=settings.provider_failover,
         )
+        self.runner = Runner(steps, self.store)
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as closing:
             closing.enter_context(_sole_process(self.data))
+            closing.push_async_callback(self.vendors.aclose)
+            closing.push_async_callback(self.outside.aclose)
             await self.store.open()
             closing.push_async_callback(self.store.close)
             await asyncio.to_thread(self.archive.sweep, await self.store.ids())
@@ -104,16 +121,15 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     closing = asyncio.Event()
     counter = Counter(settings, rooms.store, rooms.archive, rooms.providers, rooms.inspections)
     hold = settings.lipsync_timeout_seconds
-    links = Links(link_secret(rooms.data))
     # An address without a signature is shorter, and as good where nobody needs a key.
-    sign = links.sign if settings.api_keys else str
-    lipsync = LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing, sign)
+    sign = rooms.links.sign if settings.api_keys else str
+    lipsync = LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing, sign, rooms.links)
     app.include_router(lipsync.router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(service.routes({"store": rooms.store.check}))
     service.install_docs(app)
     problems.install(app)
-    door = Door(app, keys=settings.api_keys, links=links, limit=settings.rate_limit)
+    door = Door(app, keys=settings.api_keys, links=rooms.links, limit=settings.rate_limit)
     return Service(_open_to_pages(door, settings), closing)
 
 
@@ -144,16 +160,34 @@ def _face_models(local: LocalConfig) -> Path:
         raise SettingsError(f"FACE_MODELS_DIR: {problem.detail}") from None
 
 
-def _providers(settings: Settings, local: Local) -> Providers:
-    providers = Providers(local, default=settings.default_provider, order=settings.provider_order)
-    known = ", ".join(providers.names)
-    if settings.default_provider not in (*providers.names, AUTO):
+def _providers(settings: Settings, local: Local, http: httpx.AsyncClient) -> Providers:
+    hosted = [kind(read(kind.config), http) for kind in HTTP_PROVIDERS]
+    every = [*hosted, local]
+    names = [provider.name for provider in every]
+    known = ", ".join(names)
+    if settings.default_provider not in (*names, AUTO):
         raise SettingsError(f"DEFAULT_PROVIDER: this must be {AUTO} or one of {known}.")
-    if unknown := set(settings.provider_order) - set(providers.names):
+    if unknown := set(settings.provider_order) - set(names):
         raise SettingsError(
             f"PROVIDER_ORDER: there is no {', '.join(sorted(unknown))}. Known: {known}."
         )
-    return providers
+    return Providers(every, default=settings.default_provider, order=settings.provider_order)
+
+
+def _link(settings: Settings, links: Links) -> Callable[[str], str] | None:
+    """What makes a path an address for vendors to fetch from, if they could reach it."""
+    base = settings.public_base_url
+    if base is None or base.host is None or not _reachable(base.host):
+        return None
+    root = str(base).rstrip("/")
+    return lambda path: root + links.sign(path)
+
+
+def _reachable(host: str) -> bool:
+    try:
+        return public(host.strip("[]"))
+    except ValueError:
+        return "." in host and not host.endswith((".local", ".internal", ".localhost"))
 
 
 @contextmanager

@@ -122,15 +122,8 @@ class Order:
     folder: Path
     links: tuple[str, str] | None = None
     """Where anybody can fetch the face and the audio, if the outside reaches this service."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What a job costs, in the provider's own unit; what is not known is None, never 0."""
-
-    estimated: float | None
-    charged: float | None
-    unit: str
+    sync_mode: SyncMode | None = None
+    """What the provider is to do where face and audio differ in length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +161,12 @@ class Job:
     audio: Media
     options: Mapping[str, object]
     base_url: str
+    candidates: tuple[str, ...] = ()
+    """Whom to ask next if the provider verifiably refuses."""
+    sent_face: Media | None = None
+    """What the provider was sent, when that is not what came."""
+    sent_audio: Media | None = None
+    cost: Mapping[str, object] | None = None
     progress: float | None = None
     message: str | None = None
     ticket: Ticket | None = None

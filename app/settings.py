@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     max_image_mb: PositiveFloat = 200
     max_audio_mb: PositiveFloat = 100
     max_media_seconds: PositiveFloat = 600
+    provider_failover: bool = True
+    allow_private_urls: bool = False
     worker_concurrency: PositiveInt = Field(default=500, le=10_000)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["console", "json"] = "console"

@@ -35,12 +35,17 @@ _jobs = sa.Table(
     sa.Column("face", sa.JSON, nullable=False),
     sa.Column("audio", sa.JSON, nullable=False),
     sa.Column("options", sa.JSON, nullable=False),
+    sa.Column("candidates", sa.JSON, nullable=False),
+    sa.Column("sent_face", sa.JSON(none_as_null=True)),
+    sa.Column("sent_audio", sa.JSON(none_as_null=True)),
+    sa.Column("cost", sa.JSON(none_as_null=True)),
     sa.Column("ticket", sa.JSON(none_as_null=True)),
     sa.Column("video", sa.JSON(none_as_null=True)),  # where the provider left its result
     sa.Column("result", sa.JSON(none_as_null=True)),  # our own copy of it
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("error", sa.JSON(none_as_null=True)),
 )
+_MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 _UNFINISHED = _jobs.c.state.in_([State.QUEUED, State.PROCESSING])
 
 
@@ -130,7 +135,7 @@ class Store:
             relative = value.path.relative_to(self._root)
             return asdict(value) | {"path": relative.as_posix()}
         if isinstance(value, Video):
-            return {"url": value.url, "path": str(value.path) if value.path else None}
+            return asdict(value) | {"path": str(value.path) if value.path else None}
         if isinstance(value, datetime):
             return value.timestamp()
         return list(value) if isinstance(value, tuple) else value
@@ -144,21 +149,22 @@ class Store:
                 "phase": Phase(row["phase"]),
                 "created_at": _time(row["created_at"]),
                 "finished_at": _time(row["finished_at"]) if row["finished_at"] else None,
-                "face": self._media(row["face"]),
-                "audio": self._media(row["audio"]),
                 "video": _video(row["video"]) if row["video"] else None,
-                "result": self._media(row["result"]) if row["result"] else None,
+                **{name: self._media(row[name]) for name in _MEDIA},
+                "candidates": tuple(row["candidates"]),
                 "warnings": tuple(row["warnings"]),
             }
         )
 
-    def _media(self, facts: Mapping[str, Any]) -> Media:
+    def _media(self, facts: Mapping[str, Any] | None) -> Media | None:
+        if facts is None:
+            return None
         known = {"path": self._root / facts["path"], "kind": Kind(facts["kind"])}
         return Media(**{**facts, **known})
 
 
-def _video(facts: Mapping[str, str | None]) -> Video:
-    return Video(url=facts["url"], path=Path(facts["path"]) if facts["path"] else None)
+def _video(facts: Mapping[str, Any]) -> Video:
+    return Video(**{**facts, "path": Path(facts["path"]) if facts["path"] else None})
 
 
 def _time(seconds: float) -> datetime:

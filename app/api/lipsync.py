@@ -6,20 +6,19 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import FileResponse, JSONResponse
 
+from app.api.access import Links
 from app.api.orders import Counter
 from app.api.problems import JobProblem, documented, recall
 from app.api.schemas import UNFINISHED, JobOut, job_out
 from app.errors import (
-    Charged,
     InternalError,
     InvalidRequest,
-    LipSyncError,
     NoFace,
     NoSpeech,
     NotFound,
@@ -115,6 +114,7 @@ class LipsyncRoutes:
     hold_seconds: float
     closing: asyncio.Event
     sign: Callable[[str], str]
+    links: Links
 
     def router(self) -> APIRouter:
         """The routes, described for OpenAPI."""
@@ -155,6 +155,8 @@ class LipsyncRoutes:
                 **documented(NotFound, InvalidRequest),
             },
         )
+        inputs = "/lipsync/{job_id}/inputs/{name}"
+        router.add_api_route(inputs, self.input, methods=["GET", "HEAD"], include_in_schema=False)
         return router
 
     async def create(
@@ -181,7 +183,7 @@ class LipsyncRoutes:
         if job.state is State.SUCCESS:
             return self._answer(job, 200, headers)
         if job.state.final:
-            raise JobProblem(_error_of(job), job, headers["Location"])
+            raise JobProblem(recall(job.error or {}), job, headers["Location"])
         if asked is None:
             raise JobProblem(TimedOut(), job, headers["Location"])
         return self._answer(job, 202, headers | {"Retry-After": _ASK_AGAIN_IN})
@@ -214,6 +216,16 @@ class LipsyncRoutes:
             content_disposition_type="attachment" if download else "inline",
             headers={"Cross-Origin-Resource-Policy": "cross-origin"},
         )
+
+    async def input(
+        self, job_id: str, name: Literal["face", "audio"], request: Request
+    ) -> Response:
+        """What a provider was promised a link to: only with a signature that is still good."""
+        if not self.links.allow(request.url.path, request.url.query):
+            raise Unauthorized
+        job = await self._existing(job_id)
+        sent = {"face": job.sent_face or job.face, "audio": job.sent_audio or job.audio}[name]
+        return FileResponse(sent.path)
 
     def _answer(self, job: Job, status: int, headers: Mapping[str, str]) -> JSONResponse:
         return JSONResponse(job_out(job, self.sign).model_dump(mode="json"), status, dict(headers))
@@ -248,10 +260,3 @@ def _asked_to_wait(wait: float | None, prefer: str | None) -> float | None:
     if asked is None:
         return None
     return 0.0 if asked[1] else float(asked[2])
-
-
-def _error_of(job: Job) -> LipSyncError:
-    error = job.error or {}
-    return recall(
-        str(error.get("code")), str(error.get("detail")), Charged(str(error.get("charged")))
-    )

@@ -21,7 +21,7 @@ from app.archive import Archive
 from app.errors import InvalidRequest, Overloaded, UnreadableMedia
 from app.media.probe import Limits, probe_audio, probe_face
 from app.model import Job, Media, Phase, State
-from app.providers import Providers
+from app.providers import AUTO, Providers
 from app.providers.base import Options, Provider
 from app.settings import Settings
 from app.store import Store
@@ -76,7 +76,7 @@ class Counter:
     ) -> tuple[Job, float | None]:
         form = await receive(request, slots)
         fields = _fields(form)
-        provider = self.providers.choose(fields.provider)
+        provider, others = self._asked(fields.provider)
         options = _options(provider, fields.options)
         await self._refuse_overload()
         face, audio = await self._look_into(form)
@@ -90,9 +90,17 @@ class Counter:
             audio=audio,
             options=options.model_dump(mode="json"),
             base_url=self._base_url(request),
+            candidates=tuple(other.name for other in others),
         )
         await self.store.add(job)
         return job, fields.wait
+
+    def _asked(self, name: str | None) -> tuple[Provider, list[Provider]]:
+        """The provider to ask, and with `auto` those that may be asked after it."""
+        provider = self.providers.choose(name)
+        if (name or self.providers.default) != AUTO:
+            return provider, []
+        return provider, self.providers.candidates()[1:]
 
     async def _refuse_overload(self) -> None:
         if await self.store.count_unfinished() >= self.settings.worker_concurrency:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
@@ -21,9 +22,13 @@ from app.errors import (
     LipSyncError,
     NotFound,
     Unauthorized,
+    VendorWords,
     every_error,
 )
 from app.model import Job
+
+_RETRY_AFTER = 30.0
+"""Seconds, where whoever refused did not say when to come back."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +45,7 @@ class Problem(BaseModel):
     job_id: str | None = None
     retryable: bool = False
     charged: Charged = Charged.NO
+    provider_error: dict[str, Any] | None = None
     errors: list[dict[str, Any]] | None = None
 
 
@@ -74,14 +80,21 @@ def problem_of(error: LipSyncError, *, job: Job | None = None) -> Problem:
         job_id=job.id if job else None,
         retryable=error.retryable,
         charged=error.charged,
+        provider_error=asdict(error.vendor) if error.vendor else None,
         errors=getattr(error, "errors", None),
     )
 
 
-def recall(code: str, detail: str, charged: Charged) -> LipSyncError:
+def recall(stored: Mapping[str, Any]) -> LipSyncError:
     """The error that a stored job failed with."""
+    code, vendor = stored["code"], stored["provider_error"]
     kind = next((kind for kind in every_error() if kind.code == code), InternalError)
-    return kind(detail, charged=charged)
+    return kind(
+        stored["detail"],
+        charged=Charged(stored["charged"]),
+        vendor=VendorWords(**vendor) if vendor else None,
+        retry_after=_RETRY_AFTER if kind.status in (429, 503) else None,
+    )
 
 
 def install(app: FastAPI) -> None:

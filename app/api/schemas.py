@@ -64,12 +64,21 @@ class CostOut(BaseModel):
     unit: str
 
 
+class VendorError(BaseModel):
+    """What the provider itself said."""
+
+    status: int | None
+    code: str | None
+    message: str
+
+
 class JobError(BaseModel):
     """Why a job failed."""
 
     code: str
     detail: str
     charged: Charged
+    provider_error: VendorError | None = None
 
 
 class JobOut(BaseModel):
@@ -96,10 +105,13 @@ class JobOut(BaseModel):
     cost: CostOut | None
     warnings: list[str]
     error: JobError | None
+    gooey_url: str | None = Field(None, description="the same as provider_url, for Gooey.AI only")
 
 
 def job_out(job: Job, sign: Callable[[str], str]) -> JobOut:
     """The job as its readers see it. ``sign`` makes a path one that plays without a key."""
+    ticket = job.ticket or {}
+    page = ticket.get("provider_url")
     own_link = job.base_url + sign(f"/lipsync/{job.id}/video") if job.result else None
     hosted_link = job.video.url if job.video else None
     return JobOut(
@@ -108,8 +120,9 @@ def job_out(job: Job, sign: Callable[[str], str]) -> JobOut:
         provider=job.provider,
         video_url=hosted_link or own_link,
         download_url=own_link,
-        run_id=job.ticket.get("run_id") if job.ticket else None,
-        provider_url=None,
+        run_id=ticket.get("run_id"),
+        provider_url=page,
+        gooey_url=page if job.provider == "gooey" else None,
         message=job.message,
         progress=job.progress,
         phase=job.phase,
@@ -120,20 +133,30 @@ def job_out(job: Job, sign: Callable[[str], str]) -> JobOut:
         else None,
         file_size=job.result.size if job.result else None,
         content_type="video/mp4" if job.result else None,
-        expires_at=None,
-        cost=None,
+        expires_at=_moment(job.video.expires_at) if job.video else None,
+        cost=CostOut.model_validate(job.cost) if job.cost else None,
         warnings=list(job.warnings),
         error=JobError.model_validate(job.error) if job.error else None,
     )
 
 
+def _moment(text: str | None) -> datetime | None:
+    """A moment in a provider's words, if it is one."""
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
 class TakesOut(BaseModel):
-    """What a provider accepts."""
+    """What a provider accepts as it is; everything else is converted first."""
 
     image: bool
     video: bool
     formats: list[str]
     max_seconds: float | None
+    max_bytes: int | None
+    max_side: int | None
 
 
 class ProviderOut(BaseModel):
@@ -142,8 +165,8 @@ class ProviderOut(BaseModel):
     name: str
     label: str
     configured: bool
-    takes: TakesOut | None
-    options: dict[str, Any] | None = Field(description="JSON Schema of its options")
+    takes: TakesOut
+    options: dict[str, Any] = Field(description="JSON Schema of its options")
     pricing: str | None
     can_cancel: bool
     docs_url: str | None

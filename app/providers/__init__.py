@@ -1,57 +1,56 @@
-"""Every provider we offer, and the choice between them."""
+"""Every provider we offer, in order of preference, and the choice between them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from app.errors import InvalidRequest, ProviderNotConfigured
+from app.providers.aiml import PixVerse
 from app.providers.base import Provider
+from app.providers.fal import FalLipsync, FalSyncLipsync
+from app.providers.gooey import Gooey
+from app.providers.http import HttpProvider
+from app.providers.magic_hour import MagicHour
 
 AUTO = "auto"
 
-
-@dataclass(frozen=True, slots=True)
-class Unconfigured:
-    """A hosted provider that cannot take orders, and what would change that."""
-
-    name: str
-    label: str
-    variable: str
-    keys_url: str
-
-    @property
-    def setup_hint(self) -> str:
-        """What to do, in one sentence."""
-        return f"{self.variable} not configured. Get your API key from {self.keys_url}"
-
-
-HOSTED = (
-    Unconfigured("gooey", "Gooey.AI", "GOOEY_API_KEY", "https://gooey.ai"),
-    Unconfigured("magic_hour", "Magic Hour", "MAGIC_HOUR_API_KEY", "https://magichour.ai"),
-    Unconfigured("aiml_pixverse", "AIML API (PixVerse)", "AIML_API_KEY", "https://aimlapi.com"),
-    Unconfigured("fal_sync_lipsync", "fal sync-lipsync", "FAL_KEY", "https://fal.ai"),
-    Unconfigured("fal_lipsync", "fal lipsync", "FAL_KEY", "https://fal.ai"),
+HTTP_PROVIDERS: tuple[type[HttpProvider[Any]], ...] = (
+    Gooey,
+    MagicHour,
+    PixVerse,
+    FalSyncLipsync,
+    FalLipsync,
 )
 
 
 class Providers:
-    """The providers by name. ``order`` is what `auto` tries before our own engine."""
+    """The providers by name; the last one is our own engine, which is always ready.
 
-    def __init__(self, local: Provider, *, default: str, order: Sequence[str]) -> None:
-        self.ready: Mapping[str, Provider] = {local.name: local}
-        self.unconfigured = {provider.name: provider for provider in HOSTED}
-        self.names = (*self.unconfigured, *self.ready)
-        self._default = default
-        self._order = (*order, local.name)
+    ``order`` is what `auto` tries before it.
+    """
+
+    def __init__(
+        self, providers: Sequence[Provider], *, default: str, order: Sequence[str]
+    ) -> None:
+        self.by_name: Mapping[str, Provider] = {each.name: each for each in providers}
+        self.default = default
+        self._order = (*order, providers[-1].name)
 
     def choose(self, name: str | None) -> Provider:
         """The provider a caller means. Raises InvalidRequest and ProviderNotConfigured."""
-        wanted = name or self._default
+        wanted = name or self.default
         if wanted == AUTO:
-            wanted = next(each for each in self._order if each in self.ready)
-        if wanted in self.ready:
-            return self.ready[wanted]
-        if wanted in self.unconfigured:
-            raise ProviderNotConfigured(self.unconfigured[wanted].setup_hint)
-        raise InvalidRequest(f"There is no such provider. Known: {', '.join(self.names)}, {AUTO}.")
+            return self.candidates()[0]
+        if wanted not in self.by_name:
+            known = ", ".join((*self.by_name, AUTO))
+            raise InvalidRequest(f"There is no such provider. Known: {known}.")
+        provider = self.by_name[wanted]
+        if provider.setup_hint:
+            raise ProviderNotConfigured(provider.setup_hint)
+        return provider
+
+    def candidates(self) -> list[Provider]:
+        """Whom `auto` may ask, in order: those that are ready."""
+        known = [self.by_name[name] for name in dict.fromkeys(self._order)]
+        return [provider for provider in known if not provider.setup_hint]

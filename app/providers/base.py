@@ -9,11 +9,15 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from app.errors import LipSyncError, ProviderError
-from app.model import Cost, Order, Phase, Takes, Ticket, Update
+from app.model import Order, Phase, Takes, Ticket, Update
 from app.polling import Pace
 
 Note = Callable[[Phase], Awaitable[None]]
-"""Tells the job's readers what a submit is busy with."""
+"""Tells the job's readers what a submit is busy with.
+
+``SUBMITTING`` is said right before the one request that costs money, and only then: it makes the
+intent durable, and refuses when an earlier one may have gone.
+"""
 
 
 class Options(BaseModel):
@@ -40,11 +44,11 @@ class Provider(ABC):
     docs_url: ClassVar[str | None] = None
     pricing: ClassVar[str | None] = None
     """What it costs, with the date of the price."""
+    unit: ClassVar[str] = "credits"
+    """In which its costs are counted."""
     short_video_hint: ClassVar[str | None] = None
     """Why a video may come back shorter than the audio."""
     can_cancel: ClassVar[bool] = False
-    submit_is_free: ClassVar[bool] = False
-    """Whether an order may be submitted again when nobody knows if it was before."""
 
     def takes_for(self, options: Options) -> Takes:
         """What it accepts when these options are chosen."""
@@ -70,8 +74,8 @@ class Provider(ABC):
     def refuse(self, order: Order) -> None:
         """Raise what is wrong with an order, before anything is spent."""
 
-    def estimate(self, order: Order) -> Cost | None:
-        """What the order would cost, where that is known."""
+    def estimate(self, order: Order) -> float | None:
+        """What the order would cost in ``unit``, where that is known."""
         return None
 
     def failed(self, why: str, kind: type[LipSyncError] = ProviderError) -> LipSyncError:

@@ -185,5 +185,6 @@ class FalSyncLipsync(Fal):
     def _request(self, order: Order, face: str, audio: str) -> tuple[str, dict[str, Any]]:
         endpoint = self._endpoint(order.options)
         kind = "image_url" if endpoint == STILLS else "video_url"
-        chosen = order.options.model_dump(exclude={"endpoint"}, exclude_none=True)
+        chosen = order.options.model_dump(include={"model"}, exclude_none=True)
+        chosen |= {"sync_mode": order.sync_mode.value} if order.sync_mode else {}
         return endpoint, {kind: face, "audio_url": audio} | chosen

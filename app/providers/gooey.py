@@ -91,7 +91,7 @@ class Gooey(HttpProvider[Config]):
 
     async def submit(self, order: Order, note: Note) -> Ticket:
         """Both files and the order travel in one request."""
-        await note(Phase.UPLOADING)
+        await note(Phase.SUBMITTING)
         with order.face.path.open("rb") as face, order.audio.path.open("rb") as audio:
             made = await self.call(
                 Submitted,

@@ -36,6 +36,8 @@ C = TypeVar("C", bound="HttpConfig")
 
 _PAUSES = (0.2, 1.0)
 """Seconds before a connection that was never made is tried again: nothing was sent or paid."""
+CONNECTIONS = 20
+"""To one vendor at a time."""
 _BLOCK = 1 << 20
 _NOTHING = VendorWords("")
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
@@ -91,6 +93,8 @@ class HttpProvider(Provider, Generic[C]):
         self._key = config.key
         self._base_url = config.base_url.rstrip("/")
         self._http = http
+        # Hundreds of requests waiting inside a pool slow each other down; here they just wait.
+        self._turn = asyncio.Semaphore(CONNECTIONS)
 
     @property
     def setup_hint(self) -> str | None:
@@ -208,7 +212,8 @@ class HttpProvider(Provider, Generic[C]):
     async def _send(self, method: str, url: str, *, pays: bool, **request: Any) -> httpx.Response:
         for pause in (*_PAUSES, None):
             try:
-                return await self._http.request(method, url, **request)
+                async with self._turn:
+                    return await self._http.request(method, url, **request)
             except _NEVER_SENT:
                 if pause is None:
                     raise self._failed(ProviderUnavailable, "it cannot be reached.") from None

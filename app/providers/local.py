@@ -79,7 +79,6 @@ class Local(Provider):
     options = LocalOptions
     pace = Pace(interval=0.2)
     can_cancel = True
-    submit_is_free = True
     pricing = "free"
     takes = Takes(images=IMAGES, videos=RECORDINGS, audios=RECORDINGS)
 
@@ -117,6 +116,19 @@ class Local(Provider):
         rendering = self._renderings.pop(ticket["run_id"], None)
         if rendering and rendering.task:
             rendering.task.cancel()
+
+    async def animate(self, face: Media, audio: Media, video: Path) -> None:
+        """Render a still, so that a provider that takes videos only sees a face that talks."""
+        ticket = {
+            "face": _written(face),
+            "audio": _written(audio),
+            "options": LocalOptions().model_dump_json(),
+            "video": str(video),
+        }
+        try:
+            await self._render(ticket, _Rendering())
+        except Exception as problem:
+            raise self._named(problem) from None
 
     async def close(self) -> None:
         """End every render. Their tickets are kept by whoever asked, and can be checked again."""

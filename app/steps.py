@@ -1,0 +1,332 @@
+"""What is done to a job, step by step: looked at, converted, submitted, followed and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import structlog
+
+from app.addresses import Addresses
+from app.archive import Archive
+from app.errors import (
+    Charged,
+    InputRejected,
+    InternalError,
+    LipSyncError,
+    OutcomeUnknown,
+    OutOfCredits,
+    PlanRequired,
+    ProviderAuth,
+    ProviderUnavailable,
+    RateLimited,
+    TimedOut,
+    TooLarge,
+    TooLong,
+    UnreadableMedia,
+)
+from app.media import preflight
+from app.media.convert import carry_out
+from app.media.plan import Plan, plan
+from app.model import Job, Media, Order, Phase, State, Update
+from app.polling import Clock, follow
+from app.providers import Providers
+from app.providers.base import Provider
+from app.store import Store
+from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
+
+CHECK_SECONDS = 60
+CONVERT_SECONDS = 900
+MOST_VIDEO_BYTES = 2_000_000_000
+DOWNLOAD_PAUSES = (1.0, 3.0, 9.0, 27.0)
+"""Seconds between attempts to fetch a video that is already paid for."""
+NOTICEABLE = 0.5
+"""Seconds by which a video may be shorter than the audio before its caller is told."""
+
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+Animate = Callable[[Media, Media, Path], Awaitable[None]]
+"""Makes a video of a still that seems to speak, for providers that take videos only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the steps of a job work with."""
+
+    store: Store
+    archive: Archive
+    providers: Providers
+    inspections: WorkerPool
+    addresses: Addresses
+    animate: Animate
+    link: Callable[[str], str] | None
+    """Makes a path an address that anybody can fetch, if the outside reaches this service."""
+    clock: Clock
+
+
+class Steps:
+    """The one writer of a job's row, once the job is recorded.
+
+    A step may be repeated after a crash; none of them pays twice. Each raises what went wrong, and
+    ``settle`` decides what becomes of the job then.
+    """
+
+    def __init__(self, tools: Tools, *, models: Path, job_seconds: float, failover: bool) -> None:
+        self._tools = tools
+        self._store = tools.store
+        self._models = models
+        self._job_seconds = job_seconds
+        self._failover = failover
+
+    async def inspect(self, job: Job) -> None:
+        await self._note(job, Phase.CHECKING)
+        await self._look(preflight.check, job.face, job.audio, self._models)
+
+    async def convert(self, job: Job) -> None:
+        provider, options = self._provider(job)
+        wanted = _plan(job, provider, options)
+        if not (wanted.animate or wanted.face_steps or wanted.audio_steps):
+            return
+        await self._note(job, Phase.CONVERTING)
+        folder = self._tools.archive.folder(job.id)
+        face = job.face
+        if wanted.animate:
+            animated = folder / "animated.mp4"
+            await self._tools.animate(job.face, job.audio, animated)
+            face = await self._look(preflight.describe, animated)
+        face, audio = await self._carry_out(wanted, face, job.audio, folder)
+        await self._store.save(
+            job.id,
+            sent_face=face,
+            sent_audio=audio,
+            warnings=tuple(dict.fromkeys((*job.warnings, *wanted.warnings))),
+        )
+
+    async def _carry_out(
+        self, wanted: Plan, face: Media, audio: Media, folder: Path
+    ) -> tuple[Media, Media]:
+        try:
+            return await self._tools.inspections.run(
+                carry_out, wanted, face, audio, folder, seconds=CONVERT_SECONDS
+            )
+        except (WorkerDied, WorkerTimedOut, MemoryError):
+            raise UnreadableMedia(
+                "The files take too long or too much memory to convert."
+            ) from None
+
+    async def submit(self, job: Job) -> None:
+        if job.ticket is not None:
+            return
+        provider, options = self._provider(job)
+        order = self._order(job, provider, options)
+        provider.refuse(order)
+
+        async def note(phase: Phase) -> None:
+            # The next request may cost money: that it was about to leave must outlive this process.
+            if phase is Phase.SUBMITTING and not await self._store.intend(job.id):
+                raise OutcomeUnknown(
+                    f"{provider.label} API error: the service was interrupted while it handed over"
+                    " the order. It may be under way and paid for, so it is not sent again.",
+                    charged=Charged.UNKNOWN,
+                )
+            await self._note(job, phase)
+
+        ticket = await provider.submit(order, note)
+        cost = {"estimated": provider.estimate(order), "charged": None, "unit": provider.unit}
+        await self._store.save(job.id, ticket=ticket, cost=cost)
+
+    async def follow(self, job: Job, still_on: Callable[[], Awaitable[None]]) -> None:
+        assert job.ticket is not None
+        provider, _ = self._provider(job)
+        patience = self._job_seconds - (datetime.now(UTC) - job.created_at).total_seconds()
+        seen = Update(State.QUEUED)
+        try:
+            async for update in follow(
+                provider, job.ticket, pace=provider.pace, patience=patience, clock=self._tools.clock
+            ):
+                await still_on()
+                if update.error:
+                    raise update.error
+                if _worth_telling(seen, update):
+                    await self._tell(job, update)
+                    seen = update
+        except TimedOut:
+            if provider.can_cancel:
+                await provider.cancel(job.ticket)
+            raise
+
+    async def keep(self, job: Job) -> None:
+        """Have a copy of our own of what came out, and say what is not as it should be."""
+        await self._note(job, Phase.ARCHIVING)
+        video = self._tools.archive.video(job.id)
+        rendered = job.video.path if job.video else None
+        if rendered and rendered.exists():
+            rendered.replace(video)
+        try:
+            result = await self._copied(job, video)
+        except LipSyncError as problem:
+            # It was paid for: a video that only the provider has is better than none.
+            await self._succeed(job, None, (f"The video could not be copied: {problem.detail}",))
+        else:
+            await self._succeed(job, result, self._shortcomings(job, result))
+
+    async def _copied(self, job: Job, video: Path) -> Media:
+        for pause in (*DOWNLOAD_PAUSES, None):
+            try:
+                if job.video and job.video.url:
+                    await self._tools.addresses.download(
+                        job.video.url, video, most_bytes=MOST_VIDEO_BYTES
+                    )
+                return await self._look(preflight.describe, video)
+            except (ProviderUnavailable, UnreadableMedia):
+                if pause is None:
+                    raise
+                await self._tools.clock.sleep(pause)
+        raise AssertionError("the last try either returns or raises")
+
+    def _shortcomings(self, job: Job, result: Media) -> tuple[str, ...]:
+        spoken, shown = job.audio.duration or 0, result.duration or 0
+        if shown >= spoken - NOTICEABLE:
+            return ()
+        hint = self._tools.providers.by_name[job.provider].short_video_hint
+        told = f"The video is {shown:.1f} seconds long, shorter than the audio ({spoken:.1f})."
+        return (f"{told} {hint}" if hint else told,)
+
+    async def _succeed(self, job: Job, result: Media | None, warnings: tuple[str, ...]) -> None:
+        await self._store.save(
+            job.id,
+            state=State.SUCCESS,
+            phase=Phase.DONE,
+            progress=1.0,
+            message="Lip-sync video generated successfully!",
+            result=result,
+            warnings=(*job.warnings, *warnings),
+            finished_at=datetime.now(UTC),
+        )
+
+    async def _fail(self, job: Job, error: LipSyncError) -> None:
+        vendor = asdict(error.vendor) if error.vendor else None
+        await self._store.save(
+            job.id,
+            state=State.FAILED,
+            phase=Phase.DONE,
+            message=error.detail,
+            error={
+                "code": error.code,
+                "detail": error.detail,
+                "charged": error.charged,
+                "provider_error": vendor,
+            },
+            finished_at=datetime.now(UTC),
+        )
+
+    async def _note(self, job: Job, phase: Phase) -> None:
+        await self._store.save(job.id, state=State.PROCESSING, phase=phase)
+
+    async def _tell(self, job: Job, update: Update) -> None:
+        cost = dict(job.cost or {}) | {"charged": update.charged}
+        await self._store.save(
+            job.id,
+            phase=update.phase,
+            progress=update.progress,
+            message=update.message,
+            video=update.video,
+            cost=cost if job.cost else None,
+        )
+
+    async def _look(self, function: Callable[..., T], *args: object) -> T:
+        try:
+            return await self._tools.inspections.run(function, *args, seconds=CHECK_SECONDS)
+        except (WorkerDied, WorkerTimedOut, MemoryError):
+            raise UnreadableMedia("The files take too long or too much memory to read.") from None
+
+    def _provider(self, job: Job) -> tuple[Provider, Any]:
+        provider = self._tools.providers.choose(job.provider)
+        known = {n: v for n, v in job.options.items() if n in provider.options.model_fields}
+        return provider, provider.options.model_validate(known)
+
+    def _order(self, job: Job, provider: Provider, options: Any) -> Order:
+        link, path = self._tools.link, f"/lipsync/{job.id}/inputs"
+        return Order(
+            key=job.id,
+            face=job.sent_face or job.face,
+            audio=job.sent_audio or job.audio,
+            options=options,
+            folder=self._tools.archive.folder(job.id),
+            links=(link(f"{path}/face"), link(f"{path}/audio")) if link else None,
+            sync_mode=_plan(job, provider, options).sync_mode,
+        )
+
+    async def settle(self, job_id: str, problem: Exception) -> bool:
+        """Whether the next provider is to be asked after a step went wrong; else the job fails."""
+        job = await self.job(job_id)
+        error = _told(problem, job)
+        if job.candidates and self._failover and refused_for_nothing(error):
+            await self._pass_on(job, error)
+            return True
+        await self._fail(job, error)
+        return False
+
+    async def job(self, job_id: str) -> Job:
+        """The job as it stands."""
+        job = await self._store.find(job_id)
+        assert job is not None, f"{job_id} was begun before it was recorded"
+        return job
+
+    async def _pass_on(self, job: Job, error: LipSyncError) -> None:
+        by_name = self._tools.providers.by_name
+        refused, chosen = by_name[job.provider], by_name[job.candidates[0]]
+        told = f"{refused.label} refused ({error.code}), so {chosen.label} was asked."
+        await self._store.save(
+            job.id,
+            provider=chosen.name,
+            candidates=job.candidates[1:],
+            ticket=None,
+            submitting_at=None,
+            sent_face=None,
+            sent_audio=None,
+            warnings=(*job.warnings, told),
+        )
+
+
+def refused_for_nothing(error: LipSyncError) -> bool:
+    """Whether another provider may be asked: this one did not take the order, nor any money."""
+    return error.charged is Charged.NO and isinstance(error, _REFUSALS)
+
+
+_REFUSALS = (
+    OutOfCredits,
+    PlanRequired,
+    ProviderAuth,
+    ProviderUnavailable,
+    RateLimited,
+    InputRejected,
+    TooLong,
+    TooLarge,
+)
+
+
+def _told(problem: Exception, job: Job) -> LipSyncError:
+    """What a job's readers are told; of a bug only where to look it up."""
+    if isinstance(problem, LipSyncError):
+        return problem
+    reference = uuid4().hex[:12]
+    log.error("a job met a bug", job_id=job.id, reference=reference, exc_info=problem)
+    return InternalError(f"Something went wrong here. Log reference: {reference}.")
+
+
+def _plan(job: Job, provider: Provider, options: Any) -> Plan:
+    wish = getattr(options, "sync_mode", None)
+    return plan(job.face, job.audio, provider.takes_for(options), wish)
+
+
+def _worth_telling(seen: Update, update: Update) -> bool:
+    """Whether a person would notice: each telling is a write to disk."""
+    moved = abs((update.progress or 0) - (seen.progress or 0)) >= 0.02
+    spoke = seen.message is None and update.message is not None
+    return moved or spoke or update.phase is not seen.phase or update.state.final
