@@ -169,6 +169,7 @@ class Job:
     cost: Mapping[str, object] | None = None
     progress: float | None = None
     message: str | None = None
+    submitting_at: datetime | None = None
     ticket: Ticket | None = None
     video: Video | None = None
     result: Media | None = None

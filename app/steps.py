@@ -33,7 +33,7 @@ from app.media import preflight
 from app.media.convert import carry_out
 from app.media.plan import Plan, plan
 from app.model import Job, Media, Order, Phase, State, Update
-from app.polling import Clock, follow
+from app.polling import REMEMBERED_JOBS, Clock, Usual, follow
 from app.providers import Providers
 from app.providers.base import Provider
 from app.store import Store
@@ -82,12 +82,15 @@ class Steps:
         self._models = models
         self._job_seconds = job_seconds
         self._failover = failover
+        self._usual: dict[str, Usual] = {}
 
     async def inspect(self, job: Job) -> None:
+        """Is there a face, is there speech? Before anything is spent on them."""
         await self._note(job, Phase.CHECKING)
         await self._look(preflight.check, job.face, job.audio, self._models)
 
     async def convert(self, job: Job) -> None:
+        """Make of what came what the provider takes, where that is not the same."""
         provider, options = self._provider(job)
         wanted = _plan(job, provider, options)
         if not (wanted.animate or wanted.face_steps or wanted.audio_steps):
@@ -120,6 +123,7 @@ class Steps:
             ) from None
 
     async def submit(self, job: Job) -> None:
+        """Hand the order over, once. Raises OutcomeUnknown when that may have happened before."""
         if job.ticket is not None:
             return
         provider, options = self._provider(job)
@@ -141,13 +145,23 @@ class Steps:
         await self._store.save(job.id, ticket=ticket, cost=cost)
 
     async def follow(self, job: Job, still_on: Callable[[], Awaitable[None]]) -> None:
+        """Ask until there is a final word. Once all is to be parked ``still_on`` never returns."""
         assert job.ticket is not None
         provider, _ = self._provider(job)
-        patience = self._job_seconds - (datetime.now(UTC) - job.created_at).total_seconds()
+        now = datetime.now(UTC)
+        patience = self._job_seconds - (now - job.created_at).total_seconds()
+        asked_at = job.submitting_at or now
         seen = Update(State.QUEUED)
         try:
             async for update in follow(
-                provider, job.ticket, pace=provider.pace, patience=patience, clock=self._tools.clock
+                provider,
+                job.ticket,
+                pace=provider.pace,
+                patience=patience,
+                clock=self._tools.clock,
+                usual=await self._usual_of(provider),
+                media_seconds=job.audio.duration or 0.0,
+                waited=(now - asked_at).total_seconds(),
             ):
                 await still_on()
                 if update.error:
@@ -271,6 +285,13 @@ class Steps:
             return True
         await self._fail(job, error)
         return False
+
+    async def _usual_of(self, provider: Provider) -> Usual:
+        """What the provider's jobs took lately, also before this process began."""
+        if provider.name not in self._usual:
+            finished = await self._store.durations(provider.name, REMEMBERED_JOBS)
+            self._usual[provider.name] = Usual(finished)
+        return self._usual[provider.name]
 
     async def job(self, job_id: str) -> Job:
         """The job as it stands."""

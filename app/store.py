@@ -109,6 +109,19 @@ class Store:
         async with self._engine.connect() as connection:
             return int((await connection.execute(query)).scalar_one())
 
+    async def durations(self, provider: str, most: int) -> list[tuple[float, float]]:
+        """Of the latest successes: seconds of audio, and seconds from the order to the end."""
+        query = (
+            sa.select(_jobs.c.audio, _jobs.c.finished_at - _jobs.c.submitting_at)
+            .where(_jobs.c.provider == provider, _jobs.c.state == State.SUCCESS)
+            .where(_jobs.c.submitting_at.is_not(None))
+            .order_by(_jobs.c.created_at.desc())
+            .limit(most)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return [(audio["duration"] or 0.0, took) for audio, took in reversed(rows)]
+
     async def unfinished(self) -> list[str]:
         """The ids of the jobs that are not final yet, oldest first."""
         query = sa.select(_jobs.c.id).where(_UNFINISHED).order_by(_jobs.c.created_at)
@@ -149,6 +162,7 @@ class Store:
                 "phase": Phase(row["phase"]),
                 "created_at": _time(row["created_at"]),
                 "finished_at": _time(row["finished_at"]) if row["finished_at"] else None,
+                "submitting_at": _time(row["submitting_at"]) if row["submitting_at"] else None,
                 "video": _video(row["video"]) if row["video"] else None,
                 **{name: self._media(row[name]) for name in _MEDIA},
                 "candidates": tuple(row["candidates"]),

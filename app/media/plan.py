@@ -198,12 +198,10 @@ def _sentence(mode: SyncMode, video: float, sound: float) -> str:
     }[mode]
 
 
-def _still(face: Media, takes: Takes) -> tuple[tuple[FaceStep, ...], list[str]]:
+def _still(face: Media, takes: Takes) -> tuple[tuple[FaceStep, ...], tuple[str, ...]]:
     taken, fits = face.container in takes.images, _fits_in(face, takes)
     side = _longer_side(face)
     largest = takes.max_side or (side if taken and fits else _LARGEST_STILL)
-    if taken and fits and side <= largest and not face.rotation:
-        return (), []
     told = []
     if not taken:
         told.append(f"The image was converted from {_called(face.container)} to JPEG.")
@@ -213,7 +211,7 @@ def _still(face: Media, takes: Takes) -> tuple[tuple[FaceStep, ...], list[str]]:
         told.append(f"The image was scaled down to {largest} pixels.")
     if not fits:
         told.append(f"The image was made smaller than {_megabytes(takes)}.")
-    return (ToJpeg(largest, takes.max_bytes),), told
+    return (ToJpeg(largest, takes.max_bytes),) if told else (), tuple(told)
 
 
 def _video(
@@ -221,25 +219,42 @@ def _video(
 ) -> tuple[tuple[FaceStep, ...], tuple[str, ...]]:
     if not takes.videos:
         raise InputRejected("This provider takes no videos. Send a still image.")
-    taken, fits = (
-        face.container in takes.videos and _codecs_taken(face, takes),
-        _fits_in(face, takes),
-    )
-    too_wide = takes.max_side is not None and _longer_side(face) > takes.max_side
-    told = [] if taken else [_video_converted(face)]
-    if not (face.rotation or lengths.fit or too_wide) and fits:
-        if taken:
-            return _length_stated(face), ()
-        if face.video_codec == "h264":
-            return (Remux(),), tuple(told)
-    step = _encoding(face, takes, lengths)
+    taken = face.container in takes.videos and _codecs_taken(face, takes)
+    if _must_be_encoded(face, takes, lengths, taken=taken):
+        step = _encoding(face, takes, lengths)
+        return (step,), _encoded_sentences(face, takes, step, taken=taken)
+    if taken:
+        return _length_stated(face), ()
+    return (Remux(),), (_converted(face),)
+
+
+def _must_be_encoded(face: Media, takes: Takes, lengths: _Lengths, *, taken: bool) -> bool:
+    if face.rotation or lengths.fit:
+        return True
+    if takes.max_side is not None and _longer_side(face) > takes.max_side:
+        return True
+    if taken:
+        return not _fits_in(face, takes)
+    sound = round((face.duration or 0.0) * _SOUND_BYTES) if face.audio_codec else 0
+    remuxed = replace(face, size=face.size + sound)
+    return face.video_codec != "h264" or not _fits_in(remuxed, takes)
+
+
+def _encoded_sentences(face: Media, takes: Takes, step: ToMp4, *, taken: bool) -> tuple[str, ...]:
+    told = [] if taken else [_converted(face)]
     if face.rotation:
         told.append("The video was turned upright.")
     if step.max_side < _longer_side(face):
         told.append(f"The video was scaled down to {step.max_side} pixels.")
-    if not fits:
+    if not _fits_in(face, takes):
         told.append(f"The video was made smaller than {_megabytes(takes)}.")
-    return (step,), tuple(told)
+    return tuple(told)
+
+
+def _converted(face: Media) -> str:
+    if face.container == "mp4":
+        return "The video was encoded anew in the way that the provider can read."
+    return f"The video was converted from {_called(face.container)} to MP4."
 
 
 def _encoding(face: Media, takes: Takes, lengths: _Lengths) -> ToMp4:
@@ -269,16 +284,22 @@ def _audio(
 ) -> tuple[tuple[AudioStep, ...], tuple[str, ...]]:
     alone = audio.video_codec is None
     taken = alone and audio.container in takes.audios and _codecs_taken(audio, takes)
-    if taken and _fits_in(audio, takes) and length is None:
+    if taken and length is None and _fits_in(audio, takes):
         return _length_stated(audio), ()
     step = _sound_step(audio, takes, length)
-    into = "WAV" if isinstance(step, ToWav) else "MP3"
-    if not alone:
-        return (step,), ("The sound track was taken out of the video.",)
-    if taken and audio.container == into.lower():
-        made_to_fit = f"The audio was made smaller than {_megabytes(takes)}."
-        return (step,), () if _fits_in(audio, takes) else (made_to_fit,)
-    return (step,), (f"The audio was converted from {_called(audio.container)} to {into}.",)
+    return (step,), _sound_sentences(audio, takes, "WAV" if isinstance(step, ToWav) else "MP3")
+
+
+def _sound_sentences(audio: Media, takes: Takes, into: str) -> tuple[str, ...]:
+    if audio.video_codec is not None:
+        return ("The sound track was taken out of the video.",)
+    if _called(audio.container) != into:
+        return (f"The audio was converted from {_called(audio.container)} to {into}.",)
+    if not _fits_in(audio, takes):
+        return (f"The audio was made smaller than {_megabytes(takes)}.",)
+    if not _codecs_taken(audio, takes):
+        return ("The audio was encoded anew in the way that the provider can read.",)
+    return ()
 
 
 def _sound_step(audio: Media, takes: Takes, length: float | None) -> AudioStep:
@@ -302,10 +323,6 @@ def _codecs_taken(media: Media, takes: Takes) -> bool:
     # Some browsers put H.264 where it does not belong; nobody has to be able to read that.
     proper = media.container != "webm" or inside <= _WEBM_CODECS
     return proper and (takes.codecs is None or inside <= takes.codecs)
-
-
-def _video_converted(face: Media) -> str:
-    return f"The video was converted from {_called(face.container)} to MP4."
 
 
 def _fits_in(media: Media, takes: Takes) -> bool:

@@ -81,7 +81,7 @@ class Fal(HttpProvider[Config]):
     keys_url = "https://fal.ai"
     auth = "Key {}"
     config = Config
-    pace = Pace(interval=2)
+    pace = Pace(interval=1, overhead=20, per_second=4)
     can_cancel = True
     takes = Takes(
         images=frozenset(),
