@@ -1,0 +1,91 @@
+"""fal on the wire: storage, a queue whose COMPLETED only means over, and results by model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.providers.fal import Fal
+from tests.vendors.base import KEY, Exchange, Failure, Reply, Scene, Vendor
+
+BASE = "https://queue.fal.run"
+PLACE = "https://rest.fal.ai/storage/upload/initiate?storage_type=fal-cdn-v3"
+UPLOAD = "https://v3.fal.media/files/upload/invented?signature=x"
+STORED = "https://v3.fal.media/files/rabbit/invented_face.mp4"
+LOCKED = (
+    "User is locked. Reason: Exhausted balance. Top up your balance at fal.ai/dashboard/billing."
+)
+FLAGGED = (
+    "The content could not be processed because it contained material flagged by a content checker."
+)
+
+
+def detail(kind: str, message: str) -> dict[str, Any]:
+    where = {"loc": ["body", "video_url"], "input": "https://example.com/no_face.mp4"}
+    url = f"https://docs.fal.ai/errors/#{kind}"
+    return {"detail": [{**where, "msg": message, "type": kind, "url": url}]}
+
+
+def fal(
+    provider: type[Fal], app: str, job: str, video: Mapping[str, object], *others: str
+) -> Vendor:
+    """One model of fal's; ``app`` is the owner and name of its address, ``others`` its variants."""
+    own = f"{BASE}/{app}/requests/{job}"
+    known = {"request_id": job, "response_url": own}
+    addresses = known | {"status_url": f"{own}/status", "cancel_url": f"{own}/cancel"}
+
+    def waiting(place: int) -> Scene:
+        return Scene(Reply(addresses | {"status": "IN_QUEUE", "queue_position": place}, 202))
+
+    def over(result: Reply | None = None, **facts: str) -> Scene:
+        return Scene(Reply(known | {"status": "COMPLETED", "logs": None} | facts), result)
+
+    def failed(kind: str, message: str) -> Scene:
+        return over(Reply(detail(kind, message), 422))
+
+    no_face = "Could not detect face in the image"
+    lost = "Runner disconnected"
+    return Vendor(
+        provider=provider,
+        settings={"FAL_KEY": KEY},
+        base_url=BASE,
+        job=job,
+        token="invented",
+        uploads=(Exchange("POST", PLACE, Reply({"upload_url": UPLOAD, "file_url": STORED})),),
+        puts=(Exchange("PUT", UPLOAD, Reply(b"")),),
+        submit=Exchange("POST", f"{BASE}/{app}", waiting(0).status),
+        also_submits=tuple(f"{BASE}/{app}/{other}" for other in others),
+        status_url=f"{own}/status",
+        result_url=own,
+        cancel=Exchange("PUT", f"{own}/cancel", Reply({"status": "CANCELLATION_REQUESTED"}, 202)),
+        queued=(waiting(2),),
+        working=(Scene(Reply(known | {"status": "IN_PROGRESS", "logs": None}, 202)),),
+        odd=Scene(Reply(known | {"status": "RESHUFFLED"}, 202)),
+        done=(over(Reply({"video": video})),),
+        hollow=over(Reply({"video": None})),
+        failures=(
+            Failure(failed("face_detection_error", no_face), "no_face", no_face, "unknown"),
+            Failure(
+                failed("content_policy_violation", FLAGGED), "content_policy", FLAGGED, "unknown"
+            ),
+            Failure(
+                failed("file_download_error", "File download error"),
+                "input_rejected",
+                "File download error",
+                "unknown",
+            ),
+            Failure(
+                over(error=lost, error_type="runner_disconnected"),
+                "provider_error",
+                lost,
+                "unknown",
+            ),
+        ),
+        video_url=str(video["url"]),
+        refusals={
+            "401": Reply({"detail": "No user found for Key ID and Secret"}, 401),
+            "403_credits": Reply({"detail": LOCKED}, 403),
+        },
+        says=lambda text: {"detail": text},
+        fails=lambda text: failed("downstream_service_error", text),
+    )
