@@ -185,7 +185,13 @@ class HttpProvider(Provider, Generic[C]):
         raise AssertionError("the last try either returns or raises")
 
     def read(
-        self, word: str, *, url: str | None = None, why: VendorWords = _NOTHING, **facts: Any
+        self,
+        word: str,
+        *,
+        url: str | None = None,
+        expires_at: str | None = None,
+        why: VendorWords = _NOTHING,
+        **facts: Any,
     ) -> Update:
         """What a status reply means: a video, a failure in the vendor's words, or patience."""
         state = self.words.get(word, State.PROCESSING)
@@ -194,7 +200,9 @@ class HttpProvider(Provider, Generic[C]):
         if state is State.SUCCESS:
             if not url:
                 raise self._failed(BadAnswer, "it reported success without a video.")
-            return Update(state, Phase.ARCHIVING, 1.0, video=Video(url=url), **facts)
+            return Update(
+                state, Phase.ARCHIVING, 1.0, video=Video(url=url, expires_at=expires_at), **facts
+            )
         phase = Phase.WAITING if state is State.QUEUED else Phase.RENDERING
         says = clean(why.message, self._key) or None
         return Update(State.PROCESSING, phase, message=says, **facts)
