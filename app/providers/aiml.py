@@ -79,7 +79,7 @@ class PixVerse(HttpProvider[Config]):
 
     async def check(self, ticket: Ticket) -> Update:
         """The generation; its id may hold anything, so it travels as a parameter."""
-        made = await self.call(Generation, "GET", PATH, params={"generation_id": ticket["run_id"]})
+        made = await self.ask(Generation, PATH, params={"generation_id": ticket["run_id"]})
         return self.read(
             made.status, url=made.video_url, why=words_in(made.error), charged=made.credits
         )

@@ -118,14 +118,14 @@ class Fal(HttpProvider[Config]):
 
     async def check(self, ticket: Ticket) -> Update:
         """COMPLETED says that it is over; how it went says only the result."""
-        status = await self.call(Status, "GET", ticket["status_url"])
+        status = await self.ask(Status, ticket["status_url"])
         if status.error:
             return self.read("FAILED", why=VendorWords(status.error, code=status.error_type))
         if self.words.get(status.status) is not State.SUCCESS:
             ahead = status.queue_position
             queue = "" if ahead is None else f"{ahead} ahead in the queue"
             return self.read(status.status, why=VendorWords(queue))
-        result = await self.call(Result, "GET", ticket["response_url"], costs=self.failure_costs)
+        result = await self.ask(Result, ticket["response_url"])
         return self.read(status.status, url=result.video_url, charged=result.units)
 
     async def cancel(self, ticket: Ticket) -> None:

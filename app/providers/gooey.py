@@ -109,7 +109,7 @@ class Gooey(HttpProvider[Config]):
 
     async def check(self, ticket: Ticket) -> Update:
         """A failed run tells why in ``detail``; an empty account answers 402 only here."""
-        run = await self.call(Status, "GET", ticket["status_url"])
+        run = await self.ask(Status, ticket["status_url"])
         return self.read(run.status, url=run.video_url, why=VendorWords(run.detail))
 
 

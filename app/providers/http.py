@@ -121,7 +121,9 @@ class HttpProvider(Provider, Generic[C]):
         words mean, ProviderUnavailable, BadAnswer and OutcomeUnknown.
         """
         headers = {"Authorization": self.auth.format(self._key)}
-        response = await self._send(method, self._own(url), pays=pays, headers=headers, **request)
+        response = await self._send(
+            method, self._own(url, costs), pays=pays, costs=costs, headers=headers, **request
+        )
         if response.is_error:
             unsure = pays and response.status_code >= 500 and response.status_code != 503
             raise self._meaning(
@@ -130,6 +132,10 @@ class HttpProvider(Provider, Generic[C]):
                 retry_after=_retry_after(response),
             )
         return self._validated(answer, response, Charged.UNKNOWN if pays else costs)
+
+    async def ask(self, answer: type[A], url: str, **request: Any) -> A:
+        """Ask about an order: free, and whatever goes wrong, the order may have been paid for."""
+        return await self.call(answer, "GET", url, costs=Charged.UNKNOWN, **request)
 
     async def put(
         self,
@@ -172,7 +178,9 @@ class HttpProvider(Provider, Generic[C]):
         for pause in (*_PAUSES, None):
             body = {"content": content()} if content else {}
             try:
-                response = await self._send(method, url, pays=False, **request, **body)
+                response = await self._send(
+                    method, url, pays=False, costs=Charged.NO, **request, **body
+                )
             except ProviderUnavailable:
                 if pause is None:
                     raise
@@ -199,7 +207,9 @@ class HttpProvider(Provider, Generic[C]):
             return Update(state, error=self._meaning(why, charged=self.failure_costs), **facts)
         if state is State.SUCCESS:
             if not url:
-                raise self._failed(BadAnswer, "it reported success without a video.")
+                raise self._failed(
+                    BadAnswer, "it reported success without a video.", charged=Charged.UNKNOWN
+                )
             return Update(
                 state, Phase.ARCHIVING, 1.0, video=Video(url=url, expires_at=expires_at), **facts
             )
@@ -217,14 +227,18 @@ class HttpProvider(Provider, Generic[C]):
         except ValueError:
             raise self._failed(BadAnswer, "the answer makes no sense.", charged=costs) from None
 
-    async def _send(self, method: str, url: str, *, pays: bool, **request: Any) -> httpx.Response:
+    async def _send(
+        self, method: str, url: str, *, pays: bool, costs: Charged, **request: Any
+    ) -> httpx.Response:
         for pause in (*_PAUSES, None):
             try:
                 async with self._turn:
                     return await self._http.request(method, url, **request)
             except _NEVER_SENT:
                 if pause is None:
-                    raise self._failed(ProviderUnavailable, "it cannot be reached.") from None
+                    raise self._failed(
+                        ProviderUnavailable, "it cannot be reached.", charged=costs
+                    ) from None
                 await asyncio.sleep(pause)
             except (httpx.TransportError, httpx.DecodingError):
                 if pays:
@@ -234,7 +248,9 @@ class HttpProvider(Provider, Generic[C]):
                         " so it is not sent again.",
                         charged=Charged.UNKNOWN,
                     ) from None
-                raise self._failed(ProviderUnavailable, "the connection broke.") from None
+                raise self._failed(
+                    ProviderUnavailable, "the connection broke.", charged=costs
+                ) from None
         raise AssertionError("the last try either returns or raises")
 
     @property
@@ -242,12 +258,12 @@ class HttpProvider(Provider, Generic[C]):
         """The addresses whose origins may have the key."""
         return (self._base_url,)
 
-    def _own(self, url: str) -> str:
+    def _own(self, url: str, costs: Charged) -> str:
         """The whole address, if the key may go there."""
         if url.startswith("/"):
             return self._base_url + url
         if _origin(url) not in [_origin(own) for own in self.origins]:
-            raise self._failed(BadAnswer, "it named an address that is not its own.")
+            raise self._failed(BadAnswer, "it named an address that is not its own.", charged=costs)
         return url
 
     def _meaning(

@@ -108,7 +108,7 @@ class MagicHour(HttpProvider[Config]):
 
     async def check(self, ticket: Ticket) -> Update:
         """The project; each time it is asked for, its link is a fresh one."""
-        project = await self.call(Project, "GET", f"/v1/video-projects/{ticket['run_id']}")
+        project = await self.ask(Project, f"/v1/video-projects/{ticket['run_id']}")
         return self.read(
             project.status,
             url=project.video_url,
