@@ -23,6 +23,7 @@ from app.errors import (
     NoFace,
     OutcomeUnknown,
     OutOfCredits,
+    ProviderError,
     ProviderUnavailable,
     VendorWords,
 )
@@ -40,6 +41,8 @@ CONNECTIONS = 20
 """To one vendor at a time."""
 _BLOCK = 1 << 20
 _NOTHING = VendorWords("")
+_WITHOUT_KEY: Mapping[int, type[LipSyncError]] = {401: ProviderError, 403: ProviderError}
+"""An address for uploads that refuses has expired: it was never shown a key to refuse."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -188,7 +191,12 @@ class HttpProvider(Provider, Generic[C]):
                 if response.is_success:
                     return self._validated(answer, response, Charged.NO)
                 if pause is None or response.status_code < 500:
-                    raise self._meaning(words_of(response), charged=Charged.NO)
+                    raise self._meaning(
+                        words_of(response),
+                        charged=Charged.NO,
+                        retry_after=_retry_after(response),
+                        own=_WITHOUT_KEY,
+                    )
             await asyncio.sleep(pause)
         raise AssertionError("the last try either returns or raises")
 
@@ -267,9 +275,14 @@ class HttpProvider(Provider, Generic[C]):
         return url
 
     def _meaning(
-        self, words: VendorWords, *, charged: Charged, retry_after: float | None = None
+        self,
+        words: VendorWords,
+        *,
+        charged: Charged,
+        retry_after: float | None = None,
+        own: Mapping[int, type[LipSyncError]] | None = None,
     ) -> LipSyncError:
-        kind = meaning(words, self.statuses)
+        kind = meaning(words, self.statuses if own is None else own)
         if kind is OutOfCredits:
             charged = Charged.NO
         message = clean(words.message, self._key)
