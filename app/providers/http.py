@@ -228,7 +228,8 @@ class HttpProvider(Provider, Generic[C]):
     def _validated(self, answer: type[A], response: httpx.Response, costs: Charged) -> A:
         """The reply as declared; ``at("headers", …)`` reads what a vendor says in its headers."""
         try:
-            body = response.json() if response.content else {}
+            # Where nothing is expected, whatever is said is fine.
+            body = response.json() if response.content and answer.model_fields else {}
             if isinstance(body, dict):
                 body["headers"] = dict(response.headers)
             return answer.model_validate(body)
