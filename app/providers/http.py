@@ -176,8 +176,8 @@ class HttpProvider(Provider, Generic[C]):
 
         It is repeated when it fails: an upload that arrived twice does no harm.
         """
-        if urlsplit(url).scheme not in ("https", urlsplit(self._base_url).scheme):
-            raise self._failed(BadAnswer, "it named an address for uploads that cannot be used.")
+        if _origin(url)[0] not in ("https", _origin(self._base_url)[0]):
+            raise self._failed(BadAnswer, "it named an address that cannot be used.")
         for pause in (*_PAUSES, None):
             body = {"content": content()} if content else {}
             try:
@@ -243,6 +243,10 @@ class HttpProvider(Provider, Generic[C]):
             try:
                 async with self._turn:
                     return await self._http.request(method, url, **request)
+            except httpx.InvalidURL:
+                raise self._failed(
+                    BadAnswer, "it named an address that cannot be used.", charged=costs
+                ) from None
             except _NEVER_SENT:
                 if pause is None:
                     raise self._failed(
@@ -318,9 +322,9 @@ _MIMES = {
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    usual = {"https": 443, "http": 80}.get(parts.scheme)
     try:
+        parts = urlsplit(url)
+        usual = {"https": 443, "http": 80}.get(parts.scheme)
         return parts.scheme, parts.hostname, parts.port or usual
     except ValueError:
         return "", None, None
