@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import statistics
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -197,7 +196,7 @@ async def follow(
         if left < pace.interval:
             raise _timed_out(stumbles)
         nap = odds.nap(clock.now() - ordered, pace)
-        await _after(stumbles, nap, pace).until(left).take(clock)
+        await _after(stumbles, nap, pace).within(left, pace).take(clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +206,11 @@ class _Nap:
     seconds: float
     least: float
 
-    def until(self, left: float) -> _Nap:
-        """One that ends within the ``left`` seconds, or with them if no check fits in behind."""
-        fits = self.seconds + self.least <= left
-        return self if fits else _Nap(left, min(self.least, left))
+    def within(self, left: float, pace: Pace) -> _Nap:
+        """One that ends with the ``left`` seconds, unless another check fits in between."""
+        if self.seconds + pace.interval <= left:
+            return self
+        return _Nap(left, min(self.least, left))
 
     async def take(self, clock: Clock) -> None:
         """Let it pass."""
@@ -276,27 +276,32 @@ class _Odds:
         if pace.constant:
             return pace.interval
         due, nap = 1.0, 0.0
-        while nap < pace.longest:
+        while due > 0 and nap < pace.longest:
             step = max(_SHORTEST_STEP, (waited + nap) * _RELATIVE_STEP)
             density = math.sqrt(self.hazard(waited + nap + step / 2) * CHECKS_PER_LAG_SECOND / 2)
-            if density * step >= due:
-                return max(pace.interval, nap + due / density)
+            # The check may become due before the step is over.
+            nap += min(step, due / density) if density else step
             due -= density * step
-            nap += step
-        return max(pace.interval, pace.longest)
+        return max(pace.interval, min(nap, pace.longest))
 
 
 def _odds(pace: Pace, usual: Usual, media_seconds: float) -> _Odds:
-    """What to expect of a job, given the pace and what other jobs took."""
+    """What to expect of a job, given the pace and what other jobs took.
+
+    Each earlier job is a guess of its own: times that come in several clusters stay several, where
+    a mean and a deviation would point between them.
+    """
     length = _length(media_seconds)
     expected = math.log(pace.expected(length))
+    prior = (_Guess(1.0, expected, _PRIOR_SCALE), _Guess(_ANY_TIME, expected, 1.0))
     ratios = [math.log(took / pace.expected(other)) for other, took in usual.finished]
-    scale = _kernel_scale(ratios)
+    weights = [_likeness(other, length) for other, _ in usual.finished]
+    scale = _kernel_scale(ratios, weights)
     learnt = [
-        _Guess(_likeness(other, length), expected + ratio, scale)
-        for (other, _), ratio in zip(usual.finished, ratios, strict=True)
+        _Guess(weight, expected + ratio, scale)
+        for weight, ratio in zip(weights, ratios, strict=True)
     ]
-    return _Odds((_Guess(1.0, expected, _PRIOR_SCALE), _Guess(_ANY_TIME, expected, 1.0), *learnt))
+    return _Odds((*prior, *learnt))
 
 
 def _likeness(length: float, other: float) -> float:
@@ -305,16 +310,26 @@ def _likeness(length: float, other: float) -> float:
     return 1 / (1 + apart * apart)
 
 
-def _kernel_scale(ratios: Sequence[float]) -> float:
+def _kernel_scale(ratios: Sequence[float], weights: Sequence[float]) -> float:
     """How far each job's time is smeared: Silverman's rule, over a spread that bears outliers."""
     if not ratios:
         return _PRIOR_SCALE
-    middle = statistics.median(ratios)
-    deviation = 1.4826 * statistics.median(abs(ratio - middle) for ratio in ratios)
-    count = len(ratios)
+    middle = _median(ratios, weights)
+    deviation = 1.4826 * _median([abs(ratio - middle) for ratio in ratios], weights)
+    count = sum(weights)
     seen = deviation * _LOGISTIC_SCALE
     blended = (_PRIOR_JOBS * _PRIOR_SCALE + count * seen) / (_PRIOR_JOBS + count)
-    return max(_SHARPEST, 0.9 * blended / math.pow(count, 0.2))
+    return max(_SHARPEST, 0.9 * blended / math.pow(max(1.0, count), 0.2))
+
+
+def _median(values: Sequence[float], weights: Sequence[float]) -> float:
+    """The value at which half of the weight is reached."""
+    left = sum(weights) / 2
+    for value, weight in sorted(zip(values, weights, strict=True)):
+        left -= weight
+        if left <= 0:
+            return value
+    return max(values)
 
 
 def _length(media_seconds: float) -> float:
