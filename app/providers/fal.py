@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
@@ -23,6 +24,7 @@ class Config(HttpConfig, env_prefix="FAL_"):
     """What an operator can say about fal; one key serves both models."""
 
     api_key: SecretStr | None = Field(None, validation_alias="FAL_KEY")
+    api_key_file: Path | None = Field(None, validation_alias="FAL_KEY_FILE")
     api_key_file: Path | None = Field(None, validation_alias="FAL_KEY_FILE")
     base_url: str = Field("https://queue.fal.run", validation_alias="FAL_QUEUE_URL")
     rest_url: str = "https://rest.fal.ai"
