@@ -1,0 +1,1 @@
+"""What every provider behind an HTTP API owes us, run over all of them."""
