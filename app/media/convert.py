@@ -6,6 +6,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import islice
@@ -20,7 +21,7 @@ from av.packet import Packet
 from av.stream import Stream
 from PIL import Image
 
-from app.errors import UnreadableMedia
+from app.errors import TooLarge, UnreadableMedia
 from app.media.decode import Picture, Samples, iter_audio, iter_video, load_image
 from app.media.encode import (
     SOUND_RATE,
@@ -51,6 +52,7 @@ from app.model import Kind, Media, SyncMode
 
 _JPEG_QUALITY = 93  # no visible loss
 _LEAST_SIDE = 64  # pixels, of a still that has to be small in bytes
+_MODESTY = 0.8
 _SOUND_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _LOWEST_RATE, _HIGHEST_RATE = 10.0, 30.0  # frames a second
 _USUAL_RATE = 25.0
@@ -84,7 +86,7 @@ def _taken(step: FaceStep | AudioStep, media: Media, stem: Path) -> Media:
             case StateLength():
                 _write_with_length(media, path)
             case ToMp4():
-                _write_encoded(media, step, path)
+                _write_within_bytes(media, step, path)
             case ToWav():
                 rate = _sound_rate(media)
                 write_wav(path, _sound(media, rate, step.length), rate)
@@ -130,7 +132,7 @@ def _write_jpeg(face: Media, step: ToJpeg, path: Path) -> None:
     while step.max_bytes and (size := path.stat().st_size) > step.max_bytes:
         side = int(max(still.size) * min(0.9, sqrt(step.max_bytes / size)))
         if side < _LEAST_SIDE:
-            return
+            raise TooLarge("The image cannot be made small enough for the provider.")
         still.thumbnail((side, side), Image.Resampling.LANCZOS)
         still.save(path, quality=_JPEG_QUALITY)
 
@@ -177,6 +179,18 @@ def _copying(what: str) -> Iterator[None]:
 def _length_is_stated(media: Media) -> bool:
     with open_recording(media.path, media.kind) as recording:
         return recording.duration is not None
+
+
+def _write_within_bytes(face: Media, step: ToMp4, path: Path) -> None:
+    """A bit rate is a wish, and pictures full of noise need a second, more modest one."""
+    _write_encoded(face, step, path)
+    if step.max_bytes is None or step.bit_rate is None:
+        return
+    if (size := path.stat().st_size) > step.max_bytes:
+        modest = int(step.bit_rate * _MODESTY * step.max_bytes / size)
+        _write_encoded(face, replace(step, bit_rate=modest), path)
+    if path.stat().st_size > step.max_bytes:
+        raise TooLarge("The video cannot be made small enough for the provider.")
 
 
 def _write_encoded(face: Media, step: ToMp4, path: Path) -> None:

@@ -77,7 +77,7 @@ def encode_pictures(
 def _x264_options(bit_rate: int | None, *, repeatable: bool) -> dict[str, str]:
     options = {"crf": _QUALITY, "preset": "veryfast"}
     if bit_rate is not None:
-        options |= {"maxrate": str(bit_rate), "bufsize": str(bit_rate)}
+        options |= {"maxrate": str(bit_rate), "bufsize": str(bit_rate // 2)}
     if repeatable:
         options |= {"bf": "0", "g": str(_KEY_FRAMES), "sc_threshold": "0"}
     return options

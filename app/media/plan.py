@@ -37,15 +37,16 @@ class StateLength:
 class ToMp4:
     """Encode a video as H.264 and AAC, upright, with square pixels.
 
-    ``max_side`` is in pixels, ``bit_rate`` the most that the pictures may take, in bits a second.
-    With ``fit`` the video is brought to ``length`` seconds in that way: `SyncMode.CUT_OFF` ends it
-    there, LOOP, BOUNCE and REMAP make it last, and drop its own sound.
+    ``max_side`` is in pixels. With ``fit`` the video is brought to ``length`` seconds in that way:
+    `SyncMode.CUT_OFF` ends it there, LOOP, BOUNCE and REMAP make it last, and drop its own sound.
+    With ``max_bytes`` its pictures get no more than ``bit_rate`` bits a second to make it fit.
     """
 
     max_side: int
-    bit_rate: int | None = None
     fit: SyncMode | None = None
     length: float | None = None
+    max_bytes: int | None = None
+    bit_rate: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,14 +261,14 @@ def _converted(face: Media) -> str:
 def _encoding(face: Media, takes: Takes, lengths: _Lengths) -> ToMp4:
     side = min(takes.max_side or _LARGEST_VIDEO, _LARGEST_VIDEO)
     if takes.max_bytes is None:
-        return ToMp4(side, None, lengths.fit, lengths.video)
+        return ToMp4(side, lengths.fit, lengths.video)
     seconds = max(lengths.video or face.duration or 0.0, 1.0)
     bytes_a_second = takes.max_bytes * _FULLEST / seconds - _SOUND_BYTES
     bit_rate = round(bytes_a_second * 8)
     side = min(side, _side_worth(bit_rate, face))
     if side < _LEAST_SIDE and side < _longer_side(face):
         raise TooLarge(f"The video cannot be made smaller than {_megabytes(takes)}.")
-    return ToMp4(side, bit_rate, lengths.fit, lengths.video)
+    return ToMp4(side, lengths.fit, lengths.video, takes.max_bytes, bit_rate)
 
 
 def _side_worth(bit_rate: int, face: Media) -> int:
