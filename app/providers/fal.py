@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from app.errors import VendorWords
+from app.errors import InputRejected, VendorWords
 from app.model import Media, Order, Phase, State, SyncMode, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.base import Note, Options
@@ -24,7 +24,6 @@ class Config(HttpConfig, env_prefix="FAL_"):
     """What an operator can say about fal; one key serves both models."""
 
     api_key: SecretStr | None = Field(None, validation_alias="FAL_KEY")
-    api_key_file: Path | None = Field(None, validation_alias="FAL_KEY_FILE")
     api_key_file: Path | None = Field(None, validation_alias="FAL_KEY_FILE")
     base_url: str = Field("https://queue.fal.run", validation_alias="FAL_QUEUE_URL")
     rest_url: str = "https://rest.fal.ai"
@@ -132,7 +131,8 @@ class Fal(HttpProvider[Config]):
 
     async def cancel(self, ticket: Ticket) -> None:
         """Stop what has not begun; what is being rendered may come to its end."""
-        await self.call(Answer, "PUT", ticket["cancel_url"])
+        with suppress(InputRejected):  # it was too late; how it ended, a check tells
+            await self.call(Answer, "PUT", ticket["cancel_url"])
 
     def _request(self, order: Order, face: str, audio: str) -> tuple[str, dict[str, Any]]:
         return self._config.lipsync_model, {"video_url": face, "audio_url": audio}
