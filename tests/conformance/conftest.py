@@ -46,9 +46,19 @@ def platform(vendor: Vendor) -> Platform:
 
 
 @pytest.fixture
-def order(vendor: Vendor, media: Sample, tmp_path: Path) -> Order:
+def face(media: Sample) -> Media:
+    return media("mp4")
+
+
+@pytest.fixture
+def audio(media: Sample) -> Media:
+    return media("mp3")
+
+
+@pytest.fixture
+def order(vendor: Vendor, face: Media, audio: Media, tmp_path: Path) -> Order:
     """A video and a voice, which every provider takes."""
-    return made(vendor, media("mp4"), media("mp3"), tmp_path)
+    return made(vendor, face, audio, tmp_path)
 
 
 @pytest.fixture(autouse=True)

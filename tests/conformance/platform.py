@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 import respx
 
-from app.errors import LipSyncError
+from app.errors import Charged, LipSyncError
 from app.model import Media, Order, Phase, State, Ticket, Update
 from app.providers.http import HttpProvider
 from tests.vendors.base import Exchange, Reply, Scene, Vendor
@@ -138,3 +140,34 @@ def origin(url: str | httpx.URL) -> str:
 
 def with_key(requests: Sequence[httpx.Request]) -> list[httpx.Request]:
     return [request for request in requests if "authorization" in request.headers]
+
+
+def body(request: httpx.Request) -> Any:
+    """The JSON of a request."""
+    return json.loads(request.content)
+
+
+async def sent(vendor: Vendor, order: Order, **settings: str) -> tuple[httpx.Request, Platform]:
+    """The one request by which a platform got an order, and the platform."""
+    platform = Platform(vendor)
+    async with platform.provider(**settings) as provider:
+        await provider.submit(order, ignore)
+    (request,) = platform.asked("submit")
+    return request, platform
+
+
+async def refused(vendor: Vendor, order: Order) -> LipSyncError:
+    """Why an order is turned away, at no cost."""
+    platform = Platform(vendor)
+    async with platform.provider() as provider:
+        with pytest.raises(LipSyncError) as caught:
+            provider.refuse(order)
+    assert platform.requests == []
+    assert caught.value.charged is Charged.NO
+    return caught.value
+
+
+def outcome(error: LipSyncError) -> str:
+    """An error in a line, as the tables of expectations write it."""
+    again = ", retryable" if error.retryable else ""
+    return f"{error.status} {error.code}{again}; charged: {error.charged}"

@@ -123,7 +123,9 @@ REFUSALS: Mapping[str, tuple[int, str]] = {
     "422": (422, "This field is wrong."),
     "429": (429, "Too many requests."),
     "500": (500, "Something broke."),
+    "502": (502, "Bad Gateway"),
     "503": (503, "We are down for maintenance."),
+    "504": (504, "Generation timeout"),
 }
 HEADERS: Mapping[str, Mapping[str, str]] = {"429": {"Retry-After": "41.532911"}}
 HTML = Reply(b"<!doctype html><title>One moment</title><p>Checking your browser.", 200)
