@@ -28,7 +28,7 @@ SOUND_RATE = 48_000
 
 _AAC_BIT_RATE = 128_000  # bits a second; transparent for one voice
 _QUALITY = "20"  # x264's constant rate factor
-_KEY_FRAMES = 15  # pictures from one that stands alone to the next, where a video is to be repeated
+_KEY_FRAMES = 30  # pictures that are held at a time when a video is played backwards
 _BT709, _SMPTE170M = 1, 6  # ITU-T H.273, tables 2 to 4
 _LEAST_HD_HEIGHT = 720
 
