@@ -59,9 +59,9 @@ class TalkingVideo:
     def _paint(self, rgb: Picture, number: int, pose: Pose) -> Picture:
         frame = upright(rgb, self.face.quarter_turns)
         certainty = float(self.face.certainty[number])
-        if not certainty:
-            return frame
         head = Head(self.face.points[number].astype(np.float64))
+        if not certainty or not head.has_mouth_in(*self.size):
+            return frame
         region = LowerFace.of(head, *self.size)
         seam = _SEAM * self.face.closed.parted(mesh_lips(head))
         mouth = Mouth(

@@ -103,9 +103,12 @@ def _photo_actor(face: Media, options: RenderOptions, mesh: FaceMesh) -> Talking
     seen, turns = found
     photo = upright(photo, turns)
     height, width = (side // 2 * 2 for side in photo.shape[:2])
+    head = Head(seen.points)
+    if not head.has_mouth_in(width, height):
+        raise NoFace("The mouth is outside of the image. Use an image that shows the whole face.")
     return TalkingPhoto.of(
         np.ascontiguousarray(photo[:height, :width]),
-        Head(seen.points),
+        head,
         head_motion=options.head_motion,
         blink=options.blink,
     )

@@ -259,6 +259,12 @@ def test_no_face(word: Path, film: Film, tmp_path: Path) -> None:
         film(picture_file(wall, tmp_path / "wall.png"), word)
 
 
+def test_a_face_without_its_mouth(hopper: Path, word: Path, film: Film, tmp_path: Path) -> None:
+    brow_to_nose = np.ascontiguousarray(load_image(hopper, max_side=1280)[:240])
+    with pytest.raises(NoFace, match="mouth"):
+        film(picture_file(brow_to_nose, tmp_path / "half.png"), word)
+
+
 def test_no_face_in_a_video(word: Path, film: Film, tmp_path: Path) -> None:
     path = tmp_path / "wall.mp4"
     with av.open(str(path), "w") as file:
