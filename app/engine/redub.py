@@ -13,15 +13,13 @@ import numpy as np
 from app.engine.anatomy import Head
 from app.engine.footage import there_and_back
 from app.engine.lips import mesh_lips, video_lips
+from app.engine.lower_face import LowerFace
 from app.engine.mouth import Mouth
-from app.engine.mouth_interior import MouthInterior
+from app.engine.mouth_interior import PARTED_SEAM, MouthInterior
 from app.engine.sampling import Source
 from app.engine.speech import Pose
 from app.engine.tracking import TrackedFace, upright
-from app.engine.warp import LowerFace
 from app.media.face import Picture
-
-_SEAM = 0.75  # how dark the line is that is drawn where the lips of the source are parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class TalkingVideo:
         if not certainty or not head.has_mouth_in(*self.size):
             return frame
         region = LowerFace.of(head, *self.size)
-        seam = _SEAM * self.face.closed.parted(mesh_lips(head))
+        seam = PARTED_SEAM * self.face.closed.parted(mesh_lips(head))
         mouth = Mouth(
             region,
             video_lips(head, self.face.closed),

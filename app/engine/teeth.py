@@ -9,7 +9,7 @@ import numpy as np
 from app.engine.anatomy import Head
 from app.engine.curves import Field, Points, rounded, smoothstep
 from app.engine.lips import INNER, Lips
-from app.engine.palette import Palette
+from app.engine.palette import Palette, luma
 from app.engine.sampling import Border, bicubic, bilinear
 from app.media.face import Picture
 
@@ -25,6 +25,8 @@ _MOST_BOWED = 0.012  # mm of rise for each square mm aside: a broad grin
 _ROW_BEND = 17.0  # mm aside at which the row has risen by half of what shows
 _CLEAR_OF_LIPS = 0.7  # mm of a photo's teeth next to the lips that have the lips' colour
 _CLEAR_OF_CORNERS = 1.5
+_VISIBLE_HEIGHTS = np.array([0.25, 0.4, 0.55])  # of a smile, from above
+_BRIGHTER_THAN_LIPS = 1.15  # else it is the tongue
 _HALF_WIDTH, _ABOVE, _BELOW = 32.0, 12.0, 10.0  # mm of the picture of a row
 
 
@@ -95,6 +97,16 @@ def own_teeth(rgb: Picture, head: Head, lips: Lips, density: float) -> Teeth:
     opacity = np.clip((bottom - 0.15 - down) / 0.9 + 0.5, 0, 1)
     opacity *= np.clip(np.minimum(across - right, left - across), 0, 1)
     return Teeth(np.dstack([colours, opacity]).astype(np.float32), density, centre)
+
+
+def visible_teeth(rgb: Picture, head: Head, lips: Lips, palette: Palette) -> Field | None:
+    """The colour of the teeth between parted lips; None if it is dark in there."""
+    upper, lower = lips.upper[INNER, 3:8], lips.lower[INNER, 3:8]
+    places = upper + _VISIBLE_HEIGHTS[:, None, None] * (lower - upper)
+    colours = bilinear(rgb, head.to_picture(places)).reshape(-1, 3).astype(np.float32)
+    by_brightness = np.argsort([luma(colour) for colour in colours])
+    bright = np.asarray(colours[by_brightness[-4:]].mean(0), np.float32)
+    return bright if luma(bright) > _BRIGHTER_THAN_LIPS * luma(palette.lip) else None
 
 
 @dataclass(frozen=True, slots=True)
