@@ -8,7 +8,7 @@ import numpy as np
 
 from app.engine.anatomy import Head
 from app.engine.curves import Field, Points, smooth_step, smoothstep
-from app.engine.lips import OPEN_GAP, Lips
+from app.engine.lips import OPEN_GAP, UPPER_TEETH, Lips
 from app.engine.mouth_line import AtMouth, MouthLine
 from app.engine.palette import Palette
 from app.engine.teeth import Teeth, lower_teeth, own_teeth, upper_teeth, visible_teeth
@@ -69,10 +69,13 @@ class MouthInterior:
         return replace(parted, upper=own, own_teeth=True)
 
     @classmethod
-    def made(cls, palette: Palette, seam: Points, millimetre: float) -> MouthInterior:
-        """With made teeth, for lips that meet along ``seam`` (11 x 2 mm)."""
+    def made(
+        cls, palette: Palette, seam: Points, millimetre: float, showing: float = UPPER_TEETH
+    ) -> MouthInterior:
+        """With made teeth that show ``showing`` mm below ``seam`` (11 x 2 mm), where lips meet."""
         density = max(_TEXTURE_DETAIL * millimetre, 2.0)
-        upper, lower = upper_teeth(seam, palette, density), lower_teeth(seam, palette, density)
+        upper = upper_teeth(seam, showing, palette, density)
+        lower = lower_teeth(seam, palette, density)
         return cls(palette, upper, lower, False, 0)
 
     def paint(self, picture: Picture, place: AtMouth, skull: Field, aperture: Aperture) -> None:

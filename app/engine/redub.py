@@ -39,7 +39,9 @@ class TalkingVideo:
         cls, face: TrackedFace, play: Callable[[], Iterable[Picture]], folder: Path
     ) -> TalkingVideo:
         """For a face that was tracked through what ``play`` plays."""
-        interior = MouthInterior.made(face.palette, face.closed.line, face.millimetre)
+        interior = MouthInterior.made(
+            face.palette, face.closed.line, face.millimetre, face.closed.teeth
+        )
         return cls(face, interior, play, folder)
 
     @property

@@ -18,7 +18,6 @@ _UPPER_EDGES = np.array([0, 8.4, 14.8, 21.8, 28.5, 35.0])
 _LOWER_EDGES = np.array([0, 5.2, 11.0, 17.8, 24.8, 31.8])
 _UPPER_SHORTER = np.array([0.0, 0.7, 0.2, 0.9, 1.2])  # than the front teeth, in mm
 _LOWER_SHORTER = np.array([0.0, 0.1, 0.0, 0.5, 0.8])
-_UPPER_SHOWING = 2.1  # mm of the front teeth below closed lips
 _LOWER_EDGE = -0.9  # mm below the line where closed lips meet: behind the upper teeth
 _FOLLOWS_SMILE = 0.7
 _MOST_BOWED = 0.012  # mm of rise for each square mm aside: a broad grin
@@ -49,11 +48,11 @@ class Teeth:
         return bilinear(self.picture, pixels, Border.NOTHING)
 
 
-def upper_teeth(seam: Points, palette: Palette, density: float) -> Teeth:
-    """Made teeth behind lips that meet along ``seam`` (11 x 2 mm)."""
+def upper_teeth(seam: Points, showing: float, palette: Palette, density: float) -> Teeth:
+    """Made teeth that show ``showing`` mm below the line (11 x 2 mm) where lips meet."""
     across, down = _millimetres(density)
     row = _Row.at(across, _UPPER_EDGES, _UPPER_SHORTER)
-    edge = _bow(seam, across) + _UPPER_SHOWING * (1 - 0.3 * (across / _ROW_BEND) ** 2)
+    edge = _bow(seam, across) + showing * (1 - 0.3 * (across / _ROW_BEND) ** 2)
     edge = edge - row.shorter - 0.75 * np.abs(row.aside) ** 5
     opacity = np.clip((edge - down) * density + 0.5, 0, 1) * _fade_aside(across, 17, 10)
     height = np.clip((edge - down) / 9.0, 0, 1)  # 0 at the biting edge, 1 at the gum
