@@ -70,8 +70,8 @@ class TalkingPhoto:
 
     def _paint(self, pose: Pose) -> Picture:
         moved = self.mouth.face.nodes + self.sway_of_face.displacement(pose, self.head_motion)
-        sway = self.sway.displacement(pose, self.head_motion * self.source.detail)
-        origins = self.patch.enlarged(sway)
+        sway = self.sway.displacement(pose, self.head_motion)
+        origins = self.patch.enlarged(sway * self.source.detail)
         origins += self.origins
         frame = self.photo.copy()
         self.mouth.posed(pose, moved).paint(frame, self.source, origins, self.patch)
