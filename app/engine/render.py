@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -130,7 +129,7 @@ def _video_actor(
         news.tell(_TRACKING_SHARE * min(number / expected, 1), "Tracking the face")
 
     news.begin(0, "Tracking the face")
-    tracked = track_face(read_ahead(islice(play(), wanted)), mesh, tell)
+    tracked = track_face(read_ahead(play()), wanted, mesh, tell)
     return TalkingVideo.of(tracked, play, folder)
 
 
