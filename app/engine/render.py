@@ -20,10 +20,9 @@ from app.engine.photo import TalkingPhoto
 from app.engine.redub import TalkingVideo
 from app.engine.speech import MouthNetwork, Pose, poses
 from app.engine.tracking import track_face, upright
-from app.errors import NoFace, NoSpeech
+from app.errors import NoFace
 from app.media.decode import iter_audio, iter_video, load_image, read_audio, video_frame_rate
 from app.media.face import FaceMesh, Picture
-from app.media.voice import has_speech
 from app.model import Kind, Media
 
 Report = Callable[[float, str], None]
@@ -66,15 +65,13 @@ def render(
     """Write an MP4 (H.264, AAC, index in front) of ``face`` saying ``audio`` to ``out``.
 
     It is as long as the audio, to a frame. ``models`` is the folder of the face networks. Takes
-    both cores for about a third of the audio's duration. Raises NoFace, NoSpeech, UnreadableMedia.
+    both cores for about a third of the audio's duration. Raises NoFace and UnreadableMedia.
     """
     # Threads of our own paint and encode; OpenCV's would only fight them.
     cv2.setNumThreads(1)
     news = _News(report)
     news.begin(0, "Listening to the voice")
     samples = read_audio(audio.path, SAMPLE_RATE)
-    if not has_speech(samples, SAMPLE_RATE):
-        raise NoSpeech
     rate = options.fps or _usual_rate(face)
     track = poses(samples, rate, MouthNetwork.load(), seed=options.seed)
     del samples

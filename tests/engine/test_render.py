@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from app.errors import NoFace, NoSpeech, UnreadableMedia
-from app.espeak import Speech, write_wav
+from app.errors import NoFace, UnreadableMedia
+from app.espeak import Speech
 from app.media.decode import iter_video, load_image
 from app.media.face import FaceMesh
 from tests.engine.conftest import Film, Picture, picture_file, video_file
@@ -281,13 +281,6 @@ def test_no_face_in_a_video(word: Path, film: Film, tmp_path: Path) -> None:
     wall = np.full((64, 64, 3), 90, np.uint8)
     with pytest.raises(NoFace):
         film(video_file([wall], tmp_path / "wall.mp4"), word)
-
-
-def test_no_speech(hopper: Path, film: Film, tmp_path: Path) -> None:
-    silence = Speech(np.zeros(16_000, np.int16), 16_000, ())
-    write_wav(silence, tmp_path / "silence.wav")
-    with pytest.raises(NoSpeech):
-        film(hopper, tmp_path / "silence.wav")
 
 
 def test_no_sound(hopper: Path, film: Film, tmp_path: Path) -> None:
