@@ -108,10 +108,14 @@ class Counter:
 
     async def _look_into(self, form: Form) -> tuple[Media, Media]:
         limits = Limits(max_seconds=self.settings.max_media_seconds)
-        return await asyncio.gather(
-            self._probe(probe_face, form.files["image"], limits),
-            self._probe(probe_audio, form.files["audio"], limits),
-        )
+        face = asyncio.create_task(self._probe(probe_face, form.files["image"], limits))
+        audio = asyncio.create_task(self._probe(probe_audio, form.files["audio"], limits))
+        # Both are looked into at once, but it is always the image's fault that is told first.
+        await asyncio.wait((face, audio))
+        for fault in [face.exception(), audio.exception()]:
+            if fault:
+                raise fault
+        return face.result(), audio.result()
 
     async def _probe(self, probe: Callable[..., Media], upload: Upload, limits: Limits) -> Media:
         try:

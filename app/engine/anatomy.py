@@ -28,6 +28,7 @@ LOWER_LIP = (
 FOREHEAD_TOP, CHIN, NOSE_TIP = 10, 152, 1
 RIGHT_TEMPLE, LEFT_TEMPLE = 234, 454
 NOSE_BASE = (2, 98, 327)
+LIPS_MIDDLE = (13, 14)
 # Points of the skin that hardly move on the skull, whatever the face does.
 SKULL = (33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 151, 9, 127, 356, 234, 454)
 CHEEKS = (50, 280, 205, 425, 101, 330)
@@ -129,6 +130,11 @@ class Head:
         It is the point next to the mouth that stays put whatever the mouth does.
         """
         return np.asarray(self.pixels(*NOSE_BASE).mean(0))
+
+    def has_mouth_in(self, width: int, height: int) -> bool:
+        """Whether the middle of the mouth is inside a picture of that size."""
+        x, y = self.pixels(*LIPS_MIDDLE).mean(0)
+        return bool(0 <= x < width and 0 <= y < height)
 
     def pixels(self, *indices: int) -> Points:
         """Mesh points as n x 2 pixels."""

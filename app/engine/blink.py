@@ -10,9 +10,9 @@ import numpy as np
 from app.engine.anatomy import LEFT_EYE, RIGHT_EYE, EyeContour, Head
 from app.engine.curves import Field, Points, rounded, smoothstep
 from app.engine.palette import Palette, luma
+from app.engine.patch import Patch
 from app.engine.sampling import Source, bilinear
 from app.engine.snapping import lid_offset
-from app.engine.warp import Patch
 from app.media.face import Picture
 
 _LEAST_OPENING = 1.5  # mm between the lids of an eye that can blink at all

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _PAINTERS = 2
-_AHEAD = 4  # jobs under way or done before their turn: more would only hold more frames in memory
+_AHEAD = 3  # jobs under way or done before their turn: more would only hold more frames in memory
 
 
 def in_order(jobs: Iterable[Callable[[], Result]]) -> Iterator[Result]:

@@ -23,7 +23,7 @@ SOUND_RATE = 48_000  # Hz
 _SOUND_BIT_RATE = 128_000  # bits a second; transparent for one voice
 _QUALITY = "20"  # x264's constant rate factor
 _PRESET = "veryfast"  # a third of the size of superfast, half the time of fast
-_WAITING_FRAMES = 6
+_WAITING_FRAMES = 2
 _BT709, _SMPTE170M = 1, 6  # ITU-T H.273, tables 2 to 4
 _LEAST_HD_HEIGHT = 720
 

@@ -26,6 +26,9 @@ _TEETH_MARGIN_OF_PHOTO = 0.45
 _TEETH_MARGIN_OF_VIDEO = 0.9
 _SHUT_SHARE = 10  # per cent of a video's frames have lips at least as closed as "closed"
 _ENOUGH_SEAMS = 3
+UPPER_TEETH = 2.1  # mm that they usually reach below the line where lips meet
+_SMILING_TEETH = 0.45  # of the gap of a smile
+_MOST_TEETH = 5.0  # mm
 _PARTING = 1.5  # mm of gap over which a video's lips pass from closed to parted
 
 
@@ -90,12 +93,14 @@ class ClosedMouth:
     """How the mesh sees one person's closed lips.
 
     ``gap`` is what it leaves between them, in mm; ``seam`` is how far below the middle of its inner
-    contours they really meet: 11 millimetres. ``line`` is where that is, 11 x 2 mm.
+    contours they really meet: 11 millimetres. ``line`` is where that is, 11 x 2 mm, and
+    ``teeth`` is how far the upper teeth reach below it, in mm.
     """
 
     gap: float
     seam: Points
     line: Points
+    teeth: float
 
     @classmethod
     def learnt(cls, lips: list[Lips], seams: list[Points]) -> ClosedMouth:
@@ -105,7 +110,9 @@ class ClosedMouth:
         gap = float(np.clip(np.percentile(gaps, _SHUT_SHARE), _SHUT_GAP, OPEN_GAP))
         seam = np.median(seams, axis=0) if len(seams) >= _ENOUGH_SEAMS else np.zeros(11)
         line = np.median([each.meeting_line for each in lips], axis=0)
-        return cls(gap, seam, line + _down(seam))
+        # Who smiles while speaking lifts the upper lip off the teeth.
+        teeth = np.clip(_SMILING_TEETH * np.percentile(gaps, 75), UPPER_TEETH, _MOST_TEETH)
+        return cls(gap, seam, line + _down(seam), float(teeth))
 
     def parted(self, lips: Lips) -> float:
         """0 for closed lips .. 1 for parted ones."""

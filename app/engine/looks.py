@@ -8,15 +8,13 @@ import numpy as np
 
 from app.engine.anatomy import Head
 from app.engine.curves import Field, Points
-from app.engine.lips import INNER, OPEN_GAP, ClosedMouth, Lips, mesh_lips
-from app.engine.palette import Palette, luma
-from app.engine.sampling import bilinear
+from app.engine.lips import OPEN_GAP, ClosedMouth, Lips, mesh_lips
+from app.engine.palette import Palette
 from app.engine.snapping import seam_offset
+from app.engine.teeth import visible_teeth
 from app.media.face import Picture
 
 _SMILE = 1.5  # mm more than the least gap of parted lips: enough to see teeth in
-_TOOTH_HEIGHTS = np.array([0.25, 0.4, 0.55])  # of a smile, from above
-_BRIGHTER_THAN_LIPS = 1.15  # else it is the dark of the mouth, or the tongue
 _ENOUGH = 3  # frames
 
 
@@ -39,8 +37,8 @@ class Looks:
         if lips.gap < OPEN_GAP:
             self.seams.append(seam_offset(rgb, head, lips.seam))
         elif lips.gap > OPEN_GAP + _SMILE:
-            colour = _tooth_colour(rgb, head, lips)
-            if luma(colour) > _BRIGHTER_THAN_LIPS * luma(palette.lip):
+            colour = visible_teeth(rgb, head, lips, palette)
+            if colour is not None:
                 self.teeth.append(colour)
 
     def palette(self) -> Palette:
@@ -51,15 +49,6 @@ class Looks:
     def closed_mouth(self) -> ClosedMouth:
         """How the lips look when they are closed."""
         return ClosedMouth.learnt(self.shapes, self.seams)
-
-
-def _tooth_colour(rgb: Picture, head: Head, lips: Lips) -> Field:
-    """The brighter of the colours in the upper half of a smile."""
-    upper, lower = lips.upper[INNER, 3:8], lips.lower[INNER, 3:8]
-    places = upper + _TOOTH_HEIGHTS[:, None, None] * (lower - upper)
-    colours = bilinear(rgb, head.to_picture(places)).reshape(-1, 3).astype(np.float32)
-    by_brightness = np.argsort([luma(colour) for colour in colours])
-    return np.asarray(colours[by_brightness[-4:]].mean(0), np.float32)
 
 
 def _usual(colours: list[Field]) -> Field:

@@ -9,11 +9,12 @@ import numpy as np
 from app.engine.articulation import articulate
 from app.engine.curves import Field, smooth_step
 from app.engine.lips import INNER, Lips
+from app.engine.lower_face import LowerFace
 from app.engine.mouth_interior import Aperture, MouthInterior
 from app.engine.mouth_line import MouthLine
+from app.engine.patch import Patch
 from app.engine.sampling import Source
 from app.engine.speech import Pose
-from app.engine.warp import LowerFace, Patch
 from app.media.face import Picture
 
 _MARGIN = 7.0  # mm around the line of the lips that are worked out pixel by pixel

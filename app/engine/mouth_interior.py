@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.engine.anatomy import Head
 from app.engine.curves import Field, Points, smooth_step, smoothstep
-from app.engine.lips import OPEN_GAP, Lips
+from app.engine.lips import OPEN_GAP, UPPER_TEETH, Lips
 from app.engine.mouth_line import AtMouth, MouthLine
 from app.engine.palette import Palette
-from app.engine.teeth import Teeth, lower_teeth, own_teeth, upper_teeth
+from app.engine.teeth import Teeth, lower_teeth, own_teeth, upper_teeth, visible_teeth
 from app.media.face import Picture
 
+PARTED_SEAM = 0.75  # how dark a line closed lips get that are parted in the picture
 _TEXTURE_DETAIL = 1.5  # pixels of a row of teeth for one of the picture
 _LEAST_GAP = 0.35  # pixels
 _REDDENING = 0.35  # of the lips' colour, on teeth in the shade
 _GLOW = 0.24  # of the lips' colour
+_LIP_SHADE = 1.5  # mm that the upper lip's shadow reaches down
+_UPPER_SHADE = 2.0  # mm below the upper lip from which its teeth are fully lit
+_LOWER_SHADE = 3.0  # mm above the lower lip from which its teeth are as bright as they get
+_CORNER_SHADE = 6.0  # mm from a corner of the mouth
+_WELL_LIT_GAP = 4.0  # mm
 _EDGE = 0.75  # pixels: half the width over which the lips' edge passes into the dark
 
 
@@ -56,14 +62,20 @@ class MouthInterior:
         made = cls.made(palette, lips.meeting_line, head.millimetre)
         if lips.gap < OPEN_GAP:
             return made
-        density = 2 * head.millimetre
-        return cls(palette, own_teeth(rgb, head, lips, density), made.lower, True, 0.75)
+        parted = replace(made, seam=PARTED_SEAM)
+        if visible_teeth(rgb, head, lips, palette) is None:
+            return parted
+        own = own_teeth(rgb, head, lips, 2 * head.millimetre)
+        return replace(parted, upper=own, own_teeth=True)
 
     @classmethod
-    def made(cls, palette: Palette, seam: Points, millimetre: float) -> MouthInterior:
-        """With made teeth, for lips that meet along ``seam`` (11 x 2 mm)."""
+    def made(
+        cls, palette: Palette, seam: Points, millimetre: float, showing: float = UPPER_TEETH
+    ) -> MouthInterior:
+        """With made teeth that show ``showing`` mm below ``seam`` (11 x 2 mm), where lips meet."""
         density = max(_TEXTURE_DETAIL * millimetre, 2.0)
-        upper, lower = upper_teeth(seam, palette, density), lower_teeth(seam, palette, density)
+        upper = upper_teeth(seam, showing, palette, density)
+        lower = lower_teeth(seam, palette, density)
         return cls(palette, upper, lower, False, 0)
 
     def paint(self, picture: Picture, place: AtMouth, skull: Field, aperture: Aperture) -> None:
@@ -73,8 +85,8 @@ class MouthInterior:
             skin = self._with_seam(skin, place, aperture)
         if aperture.line.gap >= _LEAST_GAP:
             opacity = _opacity(place, aperture.line)[..., None]
-            if self.own_teeth:
-                # A silent mouth is the photo itself.
+            if self.seam:
+                # Parted lips that are silent are the picture's own.
                 opacity *= np.float32(min(2 * aperture.talk, 1))
             skin += (self._inside(place, skull, aperture) - skin) * opacity
         picture[...] = np.clip(skin + np.float32(0.5), 0, 255).astype(np.uint8)
@@ -85,21 +97,24 @@ class MouthInterior:
         over_lip = (place.lower - place.below) / millimetre
         from_corner = np.minimum(place.along, aperture.line.length - place.along) / millimetre
         gap = aperture.line.gap / aperture.millimetre
-        colours = self._throat(place, over_lip, aperture, gap)
         on_jaw = skull - np.array([0, aperture.jaw], np.float32)
-        colours = self._covered(
-            colours, self.lower.at(on_jaw), _clipped(over_lip / 3.0 + 0.35, 0.35)
-        )
+        colours = self._throat(place, over_lip, aperture, gap)
+        light = _clipped(0.35 + over_lip / _LOWER_SHADE, 0.35)
+        colours = self._covered(colours, self.lower.at(on_jaw), light)
+        light = self._light_on_upper_teeth(under_lip, gap)
+        colours = self._covered(colours, self.upper.at(skull), light)
+        return self._shaded(colours, np.minimum(under_lip / _LIP_SHADE, over_lip), from_corner)
+
+    def _light_on_upper_teeth(self, under_lip: Field, gap: float) -> Field:
         if self.own_teeth:
-            shade = _clipped(0.72 + 0.28 * under_lip / 1.6, 0.72)
-        else:
-            # Little light falls in through a narrow gap.
-            shade = (0.5 + 0.48 * smooth_step(gap / 4)) * _clipped(
-                0.58 + 0.42 * under_lip / 2.0, 0.58
-            )
-        colours = self._covered(colours, self.upper.at(skull), shade)
-        shadow = _clipped(0.55 + 0.45 * np.minimum(under_lip / 1.3, over_lip), 0.5)
-        shadow *= 0.45 + 0.55 * smoothstep(from_corner / 6)
+            return _clipped(0.72 + 0.28 * under_lip / _LIP_SHADE, 0.72)
+        # Little light falls in through a narrow gap.
+        falling_in = 0.5 + 0.48 * smooth_step(gap / _WELL_LIT_GAP)
+        return falling_in * _clipped(0.58 + 0.42 * under_lip / _UPPER_SHADE, 0.58)
+
+    def _shaded(self, colours: Field, from_lip: Field, from_corner: Field) -> Field:
+        shadow = _clipped(0.55 + 0.45 * from_lip, 0.5)
+        shadow *= 0.45 + 0.55 * smoothstep(from_corner / _CORNER_SHADE)
         if self.own_teeth:
             shadow = np.sqrt(shadow)  # the photo's teeth have some of their own
         # What light there is in the shade has come through and off the lips.

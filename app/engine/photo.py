@@ -10,12 +10,13 @@ from app.engine.anatomy import Head
 from app.engine.blink import Eyelids
 from app.engine.curves import Field
 from app.engine.lips import photo_lips
+from app.engine.lower_face import LowerFace
 from app.engine.mouth import Mouth
 from app.engine.mouth_interior import MouthInterior
+from app.engine.patch import Patch
 from app.engine.sampling import Source
 from app.engine.speech import Pose
 from app.engine.sway import Sway, head_nodes, head_patch
-from app.engine.warp import LowerFace, Patch
 from app.media.face import Picture
 
 
@@ -69,8 +70,8 @@ class TalkingPhoto:
 
     def _paint(self, pose: Pose) -> Picture:
         moved = self.mouth.face.nodes + self.sway_of_face.displacement(pose, self.head_motion)
-        sway = self.sway.displacement(pose, self.head_motion * self.source.detail)
-        origins = self.patch.enlarged(sway)
+        sway = self.sway.displacement(pose, self.head_motion)
+        origins = self.patch.enlarged(sway * self.source.detail)
         origins += self.origins
         frame = self.photo.copy()
         self.mouth.posed(pose, moved).paint(frame, self.source, origins, self.patch)

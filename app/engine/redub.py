@@ -13,15 +13,13 @@ import numpy as np
 from app.engine.anatomy import Head
 from app.engine.footage import there_and_back
 from app.engine.lips import mesh_lips, video_lips
+from app.engine.lower_face import LowerFace
 from app.engine.mouth import Mouth
-from app.engine.mouth_interior import MouthInterior
+from app.engine.mouth_interior import PARTED_SEAM, MouthInterior
 from app.engine.sampling import Source
 from app.engine.speech import Pose
 from app.engine.tracking import TrackedFace, upright
-from app.engine.warp import LowerFace
 from app.media.face import Picture
-
-_SEAM = 0.75  # how dark the line is that is drawn where the lips of the source are parted
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,9 @@ class TalkingVideo:
         cls, face: TrackedFace, play: Callable[[], Iterable[Picture]], folder: Path
     ) -> TalkingVideo:
         """For a face that was tracked through what ``play`` plays."""
-        interior = MouthInterior.made(face.palette, face.closed.line, face.millimetre)
+        interior = MouthInterior.made(
+            face.palette, face.closed.line, face.millimetre, face.closed.teeth
+        )
         return cls(face, interior, play, folder)
 
     @property
@@ -59,11 +59,11 @@ class TalkingVideo:
     def _paint(self, rgb: Picture, number: int, pose: Pose) -> Picture:
         frame = upright(rgb, self.face.quarter_turns)
         certainty = float(self.face.certainty[number])
-        if not certainty:
-            return frame
         head = Head(self.face.points[number].astype(np.float64))
+        if not certainty or not head.has_mouth_in(*self.size):
+            return frame
         region = LowerFace.of(head, *self.size)
-        seam = _SEAM * self.face.closed.parted(mesh_lips(head))
+        seam = PARTED_SEAM * self.face.closed.parted(mesh_lips(head))
         mouth = Mouth(
             region,
             video_lips(head, self.face.closed),

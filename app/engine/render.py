@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -21,10 +20,9 @@ from app.engine.photo import TalkingPhoto
 from app.engine.redub import TalkingVideo
 from app.engine.speech import MouthNetwork, Pose, poses
 from app.engine.tracking import track_face, upright
-from app.errors import NoFace, NoSpeech
+from app.errors import NoFace
 from app.media.decode import iter_audio, iter_video, load_image, read_audio, video_frame_rate
 from app.media.face import FaceMesh, Picture
-from app.media.voice import has_speech
 from app.model import Kind, Media
 
 Report = Callable[[float, str], None]
@@ -67,15 +65,13 @@ def render(
     """Write an MP4 (H.264, AAC, index in front) of ``face`` saying ``audio`` to ``out``.
 
     It is as long as the audio, to a frame. ``models`` is the folder of the face networks. Takes
-    both cores for about a third of the audio's duration. Raises NoFace, NoSpeech, UnreadableMedia.
+    both cores for about a third of the audio's duration. Raises NoFace and UnreadableMedia.
     """
     # Threads of our own paint and encode; OpenCV's would only fight them.
     cv2.setNumThreads(1)
     news = _News(report)
     news.begin(0, "Listening to the voice")
     samples = read_audio(audio.path, SAMPLE_RATE)
-    if not has_speech(samples, SAMPLE_RATE):
-        raise NoSpeech
     rate = options.fps or _usual_rate(face)
     track = poses(samples, rate, MouthNetwork.load(), seed=options.seed)
     del samples
@@ -103,9 +99,12 @@ def _photo_actor(face: Media, options: RenderOptions, mesh: FaceMesh) -> Talking
     seen, turns = found
     photo = upright(photo, turns)
     height, width = (side // 2 * 2 for side in photo.shape[:2])
+    head = Head(seen.points)
+    if not head.has_mouth_in(width, height):
+        raise NoFace("The mouth is outside of the image. Use an image that shows the whole face.")
     return TalkingPhoto.of(
         np.ascontiguousarray(photo[:height, :width]),
-        Head(seen.points),
+        head,
         head_motion=options.head_motion,
         blink=options.blink,
     )
@@ -127,7 +126,7 @@ def _video_actor(
         news.tell(_TRACKING_SHARE * min(number / expected, 1), "Tracking the face")
 
     news.begin(0, "Tracking the face")
-    tracked = track_face(read_ahead(islice(play(), wanted)), mesh, tell)
+    tracked = track_face(read_ahead(play()), wanted, mesh, tell)
     return TalkingVideo.of(tracked, play, folder)
 
 

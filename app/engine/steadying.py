@@ -19,15 +19,17 @@ _JITTER = 0.9  # mm: a point that is farther away in another frame has moved
 _POINTS_AT_ONCE = 32  # bounds the memory: a long video's track is large
 # Savitzky and Golay's quadratic over five frames.
 _FOLLOWING = np.array([-3, 12, 17, 12, -3]) / 35
+_CUT = 15.0  # mm from one frame to the next: a head does not move so fast, but scenes change
 
 Track = npt.NDArray[np.float32]
 
 
 def steady(track: Track) -> None:
     """In place: frames x 468 x 3 pixels."""
+    millimetre = Head(track[0].astype(np.float64)).millimetre
     turns, shifts = _head_motion(track)
-    smooth_turns, smooth_shifts = _followed(turns), _followed(shifts)
-    jitter = _JITTER * Head(track[0].astype(np.float64)).millimetre
+    smooth_turns, smooth_shifts = _followed(turns, shifts, _CUT * millimetre)
+    jitter = _JITTER * millimetre
     for first in range(0, track.shape[1], _POINTS_AT_ONCE):
         part = track[:, first : first + _POINTS_AT_ONCE]
         shape = (_complex(part) - shifts[:, None]) / turns[:, None]
@@ -43,18 +45,27 @@ def _complex(points: Track) -> npt.NDArray[np.complex128]:
 
 
 def _head_motion(track: Track) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128]]:
-    """What turns, scales and then shifts the skull of the first frame into that of each frame."""
+    """What turns and scales the skull of the first frame into that of each, and where each is."""
     skull = _complex(track[:, list(SKULL)])
     centre = skull.mean(1)
     around = skull - centre[:, None]
     turns = (around * around[0].conj()).sum(1) / (np.abs(around[0]) ** 2).sum()
-    return turns, centre - turns * centre[0]
+    return turns, centre
 
 
-def _followed(motion: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex128]:
+def _followed(
+    turns: npt.NDArray[np.complex128], shifts: npt.NDArray[np.complex128], cut: float
+) -> tuple[npt.NDArray[np.complex128], npt.NDArray[np.complex128]]:
+    """Both, smoothed, but not across a cut."""
+    here = np.arange(len(shifts))
+    smooth_turns, smooth_shifts = np.zeros_like(turns), np.zeros_like(shifts)
     reach = len(_FOLLOWING) // 2
-    padded = np.pad(motion, reach, mode="edge")
-    return np.asarray(np.convolve(padded, _FOLLOWING, "valid"), np.complex128)
+    for step, weight in zip(range(-reach, reach + 1), _FOLLOWING, strict=True):
+        there = np.clip(here + step, 0, len(shifts) - 1)
+        there = np.where(np.abs(shifts[there] - shifts) > cut * max(abs(step), 1), here, there)
+        smooth_turns += weight * turns[there]
+        smooth_shifts += weight * shifts[there]
+    return smooth_turns, smooth_shifts
 
 
 def _averaged(

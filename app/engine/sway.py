@@ -8,8 +8,8 @@ import numpy as np
 
 from app.engine.anatomy import CHIN, FOREHEAD_TOP, LEFT_TEMPLE, RIGHT_TEMPLE, Head
 from app.engine.curves import Field, Points, smoothstep
+from app.engine.patch import Patch
 from app.engine.speech import Pose
-from app.engine.warp import Patch
 
 # The head as an ellipsoid, in mm: half its width, half its height, and how far the nose is in front
 # of the axis that it turns about.

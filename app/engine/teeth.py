@@ -9,7 +9,7 @@ import numpy as np
 from app.engine.anatomy import Head
 from app.engine.curves import Field, Points, rounded, smoothstep
 from app.engine.lips import INNER, Lips
-from app.engine.palette import Palette
+from app.engine.palette import Palette, luma
 from app.engine.sampling import Border, bicubic, bilinear
 from app.media.face import Picture
 
@@ -18,13 +18,14 @@ _UPPER_EDGES = np.array([0, 8.4, 14.8, 21.8, 28.5, 35.0])
 _LOWER_EDGES = np.array([0, 5.2, 11.0, 17.8, 24.8, 31.8])
 _UPPER_SHORTER = np.array([0.0, 0.7, 0.2, 0.9, 1.2])  # than the front teeth, in mm
 _LOWER_SHORTER = np.array([0.0, 0.1, 0.0, 0.5, 0.8])
-_UPPER_SHOWING = 2.1  # mm of the front teeth below closed lips
 _LOWER_EDGE = -0.9  # mm below the line where closed lips meet: behind the upper teeth
 _FOLLOWS_SMILE = 0.7
 _MOST_BOWED = 0.012  # mm of rise for each square mm aside: a broad grin
 _ROW_BEND = 17.0  # mm aside at which the row has risen by half of what shows
 _CLEAR_OF_LIPS = 0.7  # mm of a photo's teeth next to the lips that have the lips' colour
 _CLEAR_OF_CORNERS = 1.5
+_VISIBLE_HEIGHTS = np.array([0.25, 0.4, 0.55])  # of a smile, from above
+_BRIGHTER_THAN_LIPS = 1.15  # else it is the tongue
 _HALF_WIDTH, _ABOVE, _BELOW = 32.0, 12.0, 10.0  # mm of the picture of a row
 
 
@@ -47,11 +48,11 @@ class Teeth:
         return bilinear(self.picture, pixels, Border.NOTHING)
 
 
-def upper_teeth(seam: Points, palette: Palette, density: float) -> Teeth:
-    """Made teeth behind lips that meet along ``seam`` (11 x 2 mm)."""
+def upper_teeth(seam: Points, showing: float, palette: Palette, density: float) -> Teeth:
+    """Made teeth that show ``showing`` mm below the line (11 x 2 mm) where lips meet."""
     across, down = _millimetres(density)
     row = _Row.at(across, _UPPER_EDGES, _UPPER_SHORTER)
-    edge = _bow(seam, across) + _UPPER_SHOWING * (1 - 0.3 * (across / _ROW_BEND) ** 2)
+    edge = _bow(seam, across) + showing * (1 - 0.3 * (across / _ROW_BEND) ** 2)
     edge = edge - row.shorter - 0.75 * np.abs(row.aside) ** 5
     opacity = np.clip((edge - down) * density + 0.5, 0, 1) * _fade_aside(across, 17, 10)
     height = np.clip((edge - down) / 9.0, 0, 1)  # 0 at the biting edge, 1 at the gum
@@ -95,6 +96,16 @@ def own_teeth(rgb: Picture, head: Head, lips: Lips, density: float) -> Teeth:
     opacity = np.clip((bottom - 0.15 - down) / 0.9 + 0.5, 0, 1)
     opacity *= np.clip(np.minimum(across - right, left - across), 0, 1)
     return Teeth(np.dstack([colours, opacity]).astype(np.float32), density, centre)
+
+
+def visible_teeth(rgb: Picture, head: Head, lips: Lips, palette: Palette) -> Field | None:
+    """The colour of the teeth between parted lips; None if it is dark in there."""
+    upper, lower = lips.upper[INNER, 3:8], lips.lower[INNER, 3:8]
+    places = upper + _VISIBLE_HEIGHTS[:, None, None] * (lower - upper)
+    colours = bilinear(rgb, head.to_picture(places)).reshape(-1, 3).astype(np.float32)
+    by_brightness = np.argsort([luma(colour) for colour in colours])
+    bright = np.asarray(colours[by_brightness[-4:]].mean(0), np.float32)
+    return bright if luma(bright) > _BRIGHTER_THAN_LIPS * luma(palette.lip) else None
 
 
 @dataclass(frozen=True, slots=True)

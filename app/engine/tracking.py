@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from app.engine.looks import Looks
 from app.engine.palette import Palette
 from app.engine.steadying import steady
 from app.errors import NoFace
-from app.media.face import Face, FaceMesh, Picture
+from app.media.face import LANDMARKS, Face, FaceMesh, Picture
 
 _LIKELY_FACE = 0.5
 _SEARCH_EVERY = 5  # frames
@@ -35,8 +36,8 @@ class TrackedFace:
 
     ``points`` are frames x 468 x 3 pixels; ``certainty`` 0..1 fades to 0 where the face is lost;
     ``jaw`` is how far the jaw has dropped, in mm; ``closed`` is how the lips look when they are
-    closed. All pictures are ``width`` x
-    ``height`` pixels after ``quarter_turns`` (as ``numpy.rot90`` turns).
+    closed. All pictures are ``width`` x ``height`` pixels after ``quarter_turns`` (as
+    ``numpy.rot90`` turns).
     """
 
     points: npt.NDArray[np.float32]
@@ -61,42 +62,42 @@ def upright(rgb: Picture, quarter_turns: int) -> Picture:
 
 
 def track_face(
-    frames: Iterable[Picture], mesh: FaceMesh, on_frame: Callable[[int], None]
+    frames: Iterable[Picture], most: int, mesh: FaceMesh, on_frame: Callable[[int], None]
 ) -> TrackedFace:
-    """Find the most prominent face and follow it; ``on_frame`` hears the number of each frame.
+    """Find the most prominent face and follow it through ``most`` frames at most.
 
-    Raises NoFace.
+    ``on_frame`` hears the number of each frame. Raises NoFace.
     """
-    search = _Search(mesh)
-    size = (0, 0)
-    for number, frame in enumerate(frames):
-        size = search.look_at(number, frame)
+    # Memory that is never written is never taken.
+    search = _Search(mesh, np.empty((most, LANDMARKS, 3), np.float32), np.zeros(most))
+    count, size = 0, (0, 0)
+    for number, frame in enumerate(islice(frames, most)):
+        count, size = number + 1, search.look_at(number, frame)
         on_frame(number)
-    return search.result(*size)
+    return search.result(count, *size)
 
 
 @dataclass(slots=True)
 class _Search:
     mesh: FaceMesh
+    track: npt.NDArray[np.float32]  # frames x 468 x 3
+    seen: Points  # 1 for each frame with the face in it, else 0
     quarter_turns: int = 0
     latest: npt.NDArray[np.float64] | None = None  # where the face was seen last
     lost: int = 0  # frames since then
-    points: list[npt.NDArray[np.float32] | None] = field(default_factory=list)
     looks: Looks = field(default_factory=Looks)
 
     def look_at(self, number: int, frame: Picture) -> tuple[int, int]:
         """Take in a frame; width and height of it after it was turned."""
         face = self._first_face(number, frame) if self.latest is None else self._same_face(frame)
         picture = upright(frame, self.quarter_turns)
-        if face is None:
-            self.lost += 1
-            self.points.append(None)
-        else:
-            self.lost = 0
-            self.latest = face.points
-            self.points.append(face.points.astype(np.float32))
+        self.lost = 0 if face else self.lost + 1
+        if face:
+            self.latest, self.seen[number] = face.points, 1
             if number < _LOOK_CLOSELY or not number % _LOOK_EVERY:
                 self.looks.add(picture, Head(face.points))
+        if self.latest is not None:
+            self.track[number] = self.latest
         return picture.shape[1], picture.shape[0]
 
     def _first_face(self, number: int, frame: Picture) -> Face | None:
@@ -114,7 +115,8 @@ class _Search:
         picture = upright(frame, self.quarter_turns)
         if not self.lost:
             face = self.mesh.track(picture, self.latest)
-            return face if face.score >= _LIKELY_FACE else None
+            if face.score >= _LIKELY_FACE:
+                return face
         if self.lost % _SEARCH_EVERY:
             return None
         where = self.latest[:, :2].mean(0)
@@ -125,16 +127,13 @@ class _Search:
         face = self.mesh.in_box(picture, nearest)
         return face if face.score >= _LIKELY_FACE else None
 
-    def result(self, width: int, height: int) -> TrackedFace:
-        """What was learnt. Raises NoFace."""
-        first = next((points for points in self.points if points is not None), None)
-        if first is None:
+    def result(self, count: int, width: int, height: int) -> TrackedFace:
+        """What was learnt from ``count`` frames. Raises NoFace."""
+        track, seen = self.track[:count], self.seen[:count]
+        if not seen.any():
             raise NoFace("No face was found in the video. Use a clear, front-facing human face.")
-        seen = np.array([points is not None for points in self.points], np.float64)
-        track = np.empty((len(seen), *first.shape), np.float32)
-        for number, points in enumerate(self.points):
-            track[number] = first = points if points is not None else first
-        self.points.clear()
+        first = int(seen.argmax())
+        track[:first] = track[first]
         steady(track)
         return TrackedFace(
             points=track,

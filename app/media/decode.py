@@ -229,7 +229,7 @@ class _Shape:
             height=self.height,
             format="rgb24",
             src_colorspace=Colorspace.ITU709 if large_untagged else None,
-            interpolation=Interpolation.AREA | Interpolation.ACCURATE_RND,
+            interpolation=Interpolation.AREA,
         ).to_ndarray()
         # FFmpeg counts counter-clockwise, as numpy does.
         return np.array(np.rot90(rgb, self.quarter_turns), np.uint8, order="C")

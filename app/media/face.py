@@ -24,11 +24,11 @@ Points = npt.NDArray[np.float64]
 DETECTOR_FILE = "face_detection_short_range.tflite"
 LANDMARK_FILE = "face_landmark.tflite"
 
+LANDMARKS = 468
 RIGHT_EYE_CORNER, LEFT_EYE_CORNER = 33, 263  # the outer corners; right is the person's right
 
 _DETECTOR_SIDE = 128
 _LANDMARK_SIDE = 192
-_LANDMARKS = 468
 _LIKELY_FACE = 0.5
 _LIKELY_FACE_IN_TILE = 0.6
 # BlazeFace also fires on upside-down heads, but with scores between .5 and .7.
@@ -235,7 +235,7 @@ class FaceMesh:
         square = _cut(rgb, crop, _LANDMARK_SIDE, cv2.BORDER_REPLICATE)
         self._landmarker.setInput(cv2.dnn.blobFromImage(square, 1 / 255))
         coordinates, presence = _outputs_by_size(self._landmarker)
-        points = coordinates.reshape(_LANDMARKS, 3).astype(np.float64)
+        points = coordinates.reshape(LANDMARKS, 3).astype(np.float64)
         to_picture = cv2.invertAffineTransform(crop.to_square(_LANDMARK_SIDE).astype(np.float64))
         points[:, :2] = cv2.transform(points[None, :, :2], to_picture)[0]
         points[:, 2] *= crop.size / _LANDMARK_SIDE

@@ -25,14 +25,11 @@ _EDGES = (100, 300, 500, 700, 900, 1200, 1500, 1900, 2400, 3000, 3800, 5000, 700
 """Hertz: bands as wide as the ear's, but never so narrow that noise flickers in them."""
 
 _FLOOR = -85.0  # dB: what is weaker in a band counts as nothing
-_AUDIBLE = -65.0  # dB: a frame that is weaker as a whole is silence
 _OUTSTANDING = 8.0  # dB over the background, in two bands; noise reaches that in one at times
 _SYLLABLE = 7  # frames in a row; a click fills four
 _WORD = 15  # frames in all
 _TONE = 0.95  # of the power within one line of the spectrum: a whistle or a beep
-_CHANGE = (
-    3.0  # dB: how much the shape varies: 1.7 for noise, 2.4 for muffled noise, 4 to 12 for speech
-)
+_CHANGE = 3.0  # dB: how much the shape varies; 1.7 for noise, 2.4 when muffled, 4 to 12 for speech
 
 
 def has_speech(samples: Samples, rate: int) -> bool:
@@ -76,9 +73,7 @@ def _is_tone(power: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
 def _outstanding(levels: Levels) -> npt.NDArray[np.bool_]:
     """Frames that rise out of the background, which is what the quietest tenth is like."""
     background = np.percentile(levels, 10, axis=0)
-    loudness = 10 * np.log10(np.sum(10 ** (levels / 10), axis=1))
-    rising = np.sum(levels > background + _OUTSTANDING, axis=1) >= 2
-    return np.asarray(rising & (loudness > _AUDIBLE))
+    return np.asarray(np.sum(levels > background + _OUTSTANDING, axis=1) >= 2)
 
 
 def _passages(frames: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,18 @@ def sample(package: str, path: str) -> Path:
 def picture_file(rgb: Picture, path: Path) -> Path:
     """The picture as a lossless file."""
     cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return path
+
+
+def video_file(frames: list[Picture], path: Path) -> Path:
+    """The pictures as an H.264 video of 25 frames a second."""
+    height, width, _ = frames[0].shape
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for rgb in frames:
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        file.mux(stream.encode(None))
     return path
 
 

@@ -137,7 +137,7 @@ def test_a_tag_does_not_hide_what_follows(sample: Sample, tmp_path: Path, footer
     flags = b"\x10" if footer else b"\0"
     tag = b"ID3\x04\0" + flags + b"\0\0\x20\0" + b"\0" * 4096 + footer
     tagged = tmp_path / "tagged"
-    tagged.write_bytes(tag + b"\0" * 100 + sample("aac").read_bytes())
+    tagged.write_bytes(tag + b"\0" * 20 + sample("aac").read_bytes())
     assert probe_audio(tagged, sha256="").container == "aac"
 
 

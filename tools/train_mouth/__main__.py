@@ -2,8 +2,8 @@
 
 It needs espeak-ng, which is a dependency of the service, and the program ``flite`` (Debian and
 Ubuntu: ``apt install flite``), whose voices were made from recordings of people; with
-``--espeak-only`` it does without, and the network is worse on voices of people. Four minutes on one
-core.
+``--espeak-only`` it does without, and the network is worse on voices of people. Three minutes on
+one core.
 """
 
 from __future__ import annotations
