@@ -263,7 +263,7 @@ def test_a_video_is_made_small_enough(voice: File, tmp_path: Path) -> None:
 
 def test_what_cannot_be_made_small_enough_is_too_large(voice: File, tmp_path: Path) -> None:
     video = film(tmp_path / "noise.mp4", noise(10))
-    tight = Plan((ToMp4(320, max_bytes=4000, bit_rate=8000),))
+    tight = Plan((ToMp4(320, max_bytes=1000, bit_rate=8000),))
     with pytest.raises(TooLarge, match="The video cannot be made small enough"):
         carry_out(tight, video, voice("mp3"), tmp_path)
     path = tmp_path / "noise.png"
