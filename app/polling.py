@@ -280,7 +280,7 @@ class _Odds:
             step = max(_SHORTEST_STEP, (waited + nap) * _RELATIVE_STEP)
             density = math.sqrt(self.hazard(waited + nap + step / 2) * CHECKS_PER_LAG_SECOND / 2)
             # The check may become due before the step is over.
-            nap += min(step, due / density) if density else step
+            nap += step if density * step <= due else due / density
             due -= density * step
         return max(pace.interval, min(nap, pace.longest))
 
