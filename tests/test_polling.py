@@ -216,6 +216,9 @@ class TestSchedule:
         await followed(vendor, usual=usual, waited=110, patience=60)
         assert max(vendor.gaps) <= 2.5
 
+    async def test_bears_an_order_that_seems_to_come_from_the_future(self) -> None:
+        assert (await followed(Vendor(done_after(30)), waited=-60))[-1] is State.SUCCESS
+
 
 class TestMemory:
     async def test_of_a_job_is_what_it_took(self) -> None:
@@ -444,7 +447,7 @@ HISTORIES = st.lists(st.tuples(st.floats(0, 600), st.floats(0.01, 1e6)), max_siz
     history=HISTORIES,
     patience=st.floats(0, 600),
     took=st.floats(0, 900),
-    waited=st.floats(-1, 1e6),
+    waited=st.floats(0, 1e6),
     media_seconds=st.floats(0, 600),
     outages=st.sets(st.integers(0, 20)),
 )
