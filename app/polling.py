@@ -195,7 +195,9 @@ async def follow(
         left = deadline - clock.now()
         if left < pace.interval:
             raise _timed_out(stumbles)
-        nap = odds.nap(clock.now() - ordered, pace)
+        # What fails, fails early, and whoever asked wants to know: wait no longer than one did.
+        taken = clock.now() - ordered
+        nap = min(odds.nap(taken, pace), max(pace.interval, taken))
         await _after(stumbles, nap, pace).within(left, pace).take(clock)
 
 

@@ -172,7 +172,8 @@ class Steps:
         except TimedOut:
             if provider.can_cancel:
                 await provider.cancel(job.ticket)
-            raise
+            charged = Charged.UNKNOWN if provider.takes_money else Charged.NO
+            raise TimedOut(charged=charged) from None
 
     async def keep(self, job: Job) -> None:
         """Have a copy of our own of what came out, and say what is not as it should be."""

@@ -132,7 +132,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
+def assert_problem(
+    answer: httpx.Response, status: int, code: str, *, charged: str = "no"
+) -> dict[str, Any]:
     """The answer is this problem, whole, and a page on another host can read it."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -144,6 +146,6 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> dict[str, 
     assert problem["title"]
     assert isinstance(problem["detail"], str)
     assert problem["detail"].count("\n") == 0
-    assert problem["charged"] == "no"
+    assert problem["charged"] == charged
     assert isinstance(problem["retryable"], bool)
     return problem

@@ -42,7 +42,7 @@ class PixVerse(HttpProvider[Config]):
     docs_url = "https://docs.aimlapi.com/api-references/video-models/pixverse/lip-sync"
     config = Config
     options = Options
-    pace = Pace(interval=2, overhead=20, per_second=2)
+    pace = Pace(interval=1, overhead=20, per_second=2)
     failure_costs = Charged.NO
     takes = Takes(
         images=frozenset(),

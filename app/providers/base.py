@@ -48,6 +48,7 @@ class Provider(ABC):
     """In which its costs are counted."""
     short_video_hint: ClassVar[str | None] = None
     """Why a video may come back shorter than the audio."""
+    takes_money: ClassVar[bool] = False
     can_cancel: ClassVar[bool] = False
 
     def takes_for(self, options: Options) -> Takes:

@@ -75,7 +75,7 @@ class Gooey(HttpProvider[Config]):
     short_video_hint = "Free Gooey.AI accounts get 250 frames at most."
     config = Config
     options = GooeyOptions
-    pace = Pace(interval=3, overhead=20, per_second=3)
+    pace = Pace(interval=1, overhead=20, per_second=3)
     takes = Takes(
         images=frozenset({"jpeg", "png"}),
         videos=frozenset({"mp4", "mov"}),

@@ -82,6 +82,7 @@ class HttpProvider(Provider, Generic[C]):
     key_variable: ClassVar[str]
     keys_url: ClassVar[str]
     """Where one gets a key."""
+    takes_money = True
     auth: ClassVar[str] = "Bearer {}"
     """The Authorization header, with a place for the key."""
     words: ClassVar[Mapping[str, State]]

@@ -68,7 +68,7 @@ class MagicHour(HttpProvider[Config]):
     pricing = "1 credit a frame (pro: 2); a talking photo 48 credits a second (August 2026)"
     config = Config
     options = MagicHourOptions
-    pace = Pace(interval=3, overhead=60, per_second=10)
+    pace = Pace(interval=1, overhead=60, per_second=10)
     failure_costs = Charged.NO
     statuses: ClassVar = {403: PlanRequired}
     takes = Takes(
