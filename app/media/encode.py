@@ -151,7 +151,7 @@ def _repeated(
 ) -> Iterator[Packet[Stream]]:
     number = 0
     for file in cycle(files):
-        pass
+        file.seek(0)
         for packet in packets(file, file.streams.video[0]):
             if number == count:
                 return
