@@ -75,6 +75,7 @@ class Gooey(HttpProvider[Config]):
     short_video_hint = "Free Gooey.AI accounts get 250 frames at most."
     config = Config
     options = GooeyOptions
+    credits_are_checked_late = True
     pace = Pace(interval=1, overhead=20, per_second=3)
     takes = Takes(
         images=frozenset({"jpeg", "png"}),

@@ -91,6 +91,11 @@ class HttpProvider(Provider, Generic[C]):
     """HTTP statuses by which this vendor means something of its own."""
     failure_costs: ClassVar[Charged] = Charged.UNKNOWN
     """Whether the vendor keeps the money for a job that failed."""
+    credits_are_checked_late: ClassVar[bool] = False
+    """Whether an empty account only shows when the order was taken; then nothing was charged.
+
+    Elsewhere an order that was taken was paid for, and the account ran out after it.
+    """
 
     def __init__(self, config: C, http: httpx.AsyncClient) -> None:
         self._config = config
@@ -289,7 +294,7 @@ class HttpProvider(Provider, Generic[C]):
         own: Mapping[int, type[LipSyncError]] | None = None,
     ) -> LipSyncError:
         kind = meaning(words, self.statuses if own is None else own)
-        if kind is OutOfCredits:
+        if kind is OutOfCredits and self.credits_are_checked_late:
             charged = Charged.NO
         message = clean(words.message, self._key)
         why = f"{self.label} API error: {message or 'it gave no reason.'}"
