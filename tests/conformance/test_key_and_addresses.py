@@ -54,7 +54,7 @@ async def test_the_key_goes_to_the_vendor_and_nowhere_else(
             await provider.cancel(ticket)
     for request in platform.requests:
         own = origin(request.url) in vendor.origins
-        key = vendor.provider.auth.format(KEY) if own else None
+        key = vendor.auth.format(KEY) if own else None
         assert request.headers.get("authorization") == key
         assert KEY not in str(request.url)
         assert KEY.encode() not in request.content

@@ -99,7 +99,7 @@ class StandIn:
             if not address.startswith(tuple(vendor.origins)):
                 continue
             scheme, _, key = request.headers.get("authorization", "").partition(" ")
-            if f"{scheme} {{}}" != vendor.provider.auth or not key:
+            if f"{scheme} {{}}" != vendor.auth or not key:
                 return rendered(vendor.refusal("401"))
             if found := await self._exchange(vendor, request, address):
                 return rendered(found)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from app.providers.http import HttpProvider
 
-KEY = "sk-2f9c1a77e0b84d5f"
+KEY = "2f9c1a77-e0b8:4d5f90ab"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class Vendor:
     provider: type[HttpProvider[Any]]
     settings: Mapping[str, str]
     base_url: str
+    auth: str = "Bearer {}"
     job: str
     token: str = ""
     uploads: tuple[Exchange, ...] = ()

@@ -49,6 +49,7 @@ def fal(
         provider=provider,
         settings={"FAL_KEY": KEY},
         base_url=BASE,
+        auth="Key {}",
         job=job,
         token="invented",
         uploads=(Exchange("POST", PLACE, Reply({"upload_url": UPLOAD, "file_url": STORED})),),

@@ -66,4 +66,8 @@ GOOEY = Vendor(
     },
     says=lambda text: {"detail": {"error": text}},
     fails=lambda text: run("failed", 9.1, text),
+    unlike={  # an empty account is only noticed once the order was taken, and nothing is rendered
+        ("status", "402"): "402 out_of_credits; charged: no",
+        ("status", "403_credits"): "402 out_of_credits; charged: no",
+    },
 )
