@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr
 
-from app.errors import InputRejected, VendorWords
+from app.errors import InputRejected, ProviderError, VendorWords
 from app.model import Media, Order, Phase, State, SyncMode, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.base import Note, Options
@@ -126,7 +126,12 @@ class Fal(HttpProvider[Config]):
             ahead = status.queue_position
             queue = "" if ahead is None else f"{ahead} ahead in the queue"
             return self.read(status.status, why=VendorWords(queue))
-        result = await self.ask(Result, ticket["response_url"])
+        try:
+            result = await self.ask(Result, ticket["response_url"])
+        except ProviderError as error:
+            if error.vendor and error.vendor.code:
+                return Update(State.FAILED, error=error)
+            raise  # without a type it is not the model that failed, but something on the way
         return self.read(status.status, url=result.video_url, charged=result.units)
 
     async def cancel(self, ticket: Ticket) -> None:
