@@ -121,6 +121,8 @@ async def verdict(platform: Platform, ticket: Ticket) -> LipSyncError:
     try:
         update = await checked(platform, ticket)
     except LipSyncError as error:
+        if error.retryable:  # it would be asked for again and again
+            raise
         return error
     assert update.state is State.FAILED
     assert update.error is not None

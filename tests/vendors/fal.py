@@ -44,7 +44,7 @@ def fal(
         return over(Reply(detail(kind, message), 422))
 
     no_face = "Could not detect face in the image"
-    lost = "Runner disconnected"
+    lost, late = "Runner disconnected", "Request timed out"
     return Vendor(
         provider=provider,
         settings={"FAL_KEY": KEY},
@@ -73,6 +73,18 @@ def fal(
                 failed("file_download_error", "File download error"),
                 "input_rejected",
                 "File download error",
+                "unknown",
+            ),
+            Failure(
+                over(Reply(detail("internal_server_error", "Out of memory"), 500)),
+                "provider_error",
+                "Out of memory",
+                "unknown",
+            ),
+            Failure(
+                over(Reply({"detail": late, "error_type": "request_timeout"}, 504)),
+                "provider_error",
+                late,
                 "unknown",
             ),
             Failure(
