@@ -37,6 +37,9 @@ def demo(image: Path | None, audio: Path | None, out: Path) -> int:
         if missing := [str(file) for file in (image, audio) if not file.is_file()]:
             _say(f"There is no file {' and no file '.join(missing)}.")
             return 1
+        if not out.parent.is_dir():
+            _say(f"There is no folder {out.parent} to save the video in.")
+            return 1
         _say("Starting the service, with no provider's key …")
         base_url = rooms.enter_context(_service(folder / "data"))
         client = rooms.enter_context(httpx.Client(base_url=base_url, timeout=60))
@@ -86,7 +89,8 @@ def _draw(job: dict[str, Any]) -> None:
     bar = "█" * done + "░" * (_BAR - done)
     start = "\r" if sys.stdout.isatty() else "\n"
     if start == "\r" or job["finished_at"]:
-        sys.stdout.write(f"{start}{bar} {job['progress'] or 0:4.0%}  {job['phase']:<12}")
+        word = "failed" if job["error"] else job["phase"]
+        sys.stdout.write(f"{start}{bar} {job['progress'] or 0:4.0%}  {word:<12}")
         sys.stdout.flush()
 
 
@@ -107,7 +111,9 @@ def _service(data: Path) -> Iterator[str]:
     """A service of our own on a free port; it is stopped by its process id."""
     port = _free_port()
     command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, env=_environment(data))
+    data.mkdir()
+    # Not in the project's own folder: what stands in its .env is not the demo's business.
+    process = subprocess.Popen(command, env=_environment(data), cwd=data)
     base_url = f"http://127.0.0.1:{port}"
     try:
         _await_health(base_url, process)
@@ -120,7 +126,13 @@ def _service(data: Path) -> Iterator[str]:
 def _environment(data: Path) -> dict[str, str]:
     """Ours without any key, so that the demo shows what the service does without one."""
     kept = {name: value for name, value in os.environ.items() if "KEY" not in name}
-    return kept | {"DATA_DIR": str(data), "LOG_LEVEL": "WARNING", "DEFAULT_PROVIDER": "auto"}
+    root = Path(__file__).parent.parent
+    return kept | {
+        "PYTHONPATH": str(root),
+        "DATA_DIR": str(data),
+        "LOG_LEVEL": "WARNING",
+        "DEFAULT_PROVIDER": "auto",
+    }
 
 
 def _await_health(base_url: str, process: subprocess.Popen[bytes]) -> None:

@@ -291,6 +291,7 @@ class TimedOut(ProviderError):
     code = "timeout"
     title = "Timed out"
     status = 504
+    retryable = False  # whoever waited in vain has a job that goes on: another would be paid, too
 
 
 def _tree(root: type[LipSyncError]) -> list[type[LipSyncError]]:

@@ -21,7 +21,7 @@ from app.api.access import Door, Links, link_secret
 from app.api.lipsync import LipsyncRoutes
 from app.api.orders import Counter
 from app.archive import Archive
-from app.errors import OperatorError
+from app.errors import OperatorError, ProviderNotConfigured
 from app.media.face import face_models_dir
 from app.polling import RealClock
 from app.providers import AUTO, HTTP_PROVIDERS, Providers
@@ -51,9 +51,10 @@ EXPOSED_HEADERS = (
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The application, and the event that has it let waiting callers go."""
+    """The application, its data folder, and the event that has it let waiting callers go."""
 
     asgi: ASGIApp
+    data: Path
     closing: asyncio.Event
 
 
@@ -94,7 +95,6 @@ class _Rooms:
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as closing:
-            closing.enter_context(_sole_process(self.data))
             closing.push_async_callback(self.vendors.aclose)
             closing.push_async_callback(self.outside.aclose)
             await self.store.open()
@@ -130,7 +130,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     service.install_docs(app)
     problems.install(app)
     door = Door(app, keys=settings.api_keys, links=rooms.links, limit=settings.rate_limit)
-    return Service(_open_to_pages(door, settings), closing)
+    return Service(_open_to_pages(door, settings), rooms.data, closing)
 
 
 def _open_to_pages(app: ASGIApp, settings: Settings) -> ASGIApp:
@@ -171,7 +171,12 @@ def _providers(settings: Settings, local: Local, http: httpx.AsyncClient) -> Pro
         raise SettingsError(
             f"PROVIDER_ORDER: there is no {', '.join(sorted(unknown))}. Known: {known}."
         )
-    return Providers(every, default=settings.default_provider, order=settings.provider_order)
+    providers = Providers(every, default=settings.default_provider, order=settings.provider_order)
+    try:
+        providers.choose(None)
+    except ProviderNotConfigured as problem:
+        raise SettingsError(f"DEFAULT_PROVIDER: {problem.detail}.") from None
+    return providers
 
 
 def _link(settings: Settings, links: Links) -> Callable[[str], str] | None:
@@ -191,8 +196,11 @@ def _reachable(host: str) -> bool:
 
 
 @contextmanager
-def _sole_process(data: Path) -> Iterator[None]:
-    """Hold the folder: two processes on one SQLite file would carry out each other's jobs."""
+def sole_process(data: Path) -> Iterator[None]:
+    """Hold the folder: two processes on one SQLite file would carry out each other's jobs.
+
+    Raises SettingsError while another one holds it.
+    """
     with (data / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

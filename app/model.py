@@ -103,6 +103,8 @@ class Takes:
     max_seconds: float | None = None
     max_bytes: int | None = None
     max_side: int | None = None
+    everything: bool = False
+    """Whether it reads whatever the gateway reads: then nothing is converted at all."""
     sync_modes: frozenset[SyncMode] = frozenset()
     """Those that the provider carries out itself; the others are carried out before."""
 

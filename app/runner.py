@@ -48,7 +48,7 @@ class Runner:
                 system_database_engine=_engine(url),
                 serializer=DBOSPortableJSONSerializer(),
                 max_executor_threads=16,
-                log_level="WARNING",
+                log_level="ERROR",
             )
         )
         self._carry = self._workflow()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 import structlog
 import uvicorn
 from structlog.typing import Processor
 
-from app.main import Service, build
+from app.main import Service, build, sole_process
 from app.providers.local import LocalConfig
 from app.settings import Settings, SettingsError, read
 
@@ -40,16 +42,35 @@ def serve(host: str, port: int) -> int:
         return 2
     config = uvicorn.Config(
         service.asgi,
-        host=host,
-        port=port,
         log_config=None,
         timeout_graceful_shutdown=GRACE_SECONDS,
         server_header=False,
     )
     server = _Server(service, config)
-    with suppress(KeyboardInterrupt):
-        server.run()
+    try:
+        with (
+            sole_process(service.data),
+            _listening(host, port) as door,
+            suppress(KeyboardInterrupt),
+        ):
+            server.run(sockets=[door])
+    except SettingsError as problem:
+        sys.stderr.write(f"{problem}\n")
     return 0 if server.started else 2
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens. Raises SettingsError where that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind((host, port))
+        except OSError as problem:
+            raise SettingsError(f"--host and --port: {host}:{port}: {problem.strerror}.") from None
+        logging.getLogger(__name__).info("Listening on http://%s:%s", *door.getsockname()[:2])
+        yield door
 
 
 def _log(settings: Settings) -> None:
@@ -78,6 +99,8 @@ def _log(settings: Settings) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    # It would write in a shape of its own, unless somebody listens already.
+    logging.getLogger("dbos").addHandler(logging.NullHandler())
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -86,6 +86,7 @@ class Steps:
 
     async def inspect(self, job: Job) -> None:
         """Is there a face, is there speech? Before anything is spent on them."""
+        log.info("a job begins", job_id=job.id, provider=job.provider)
         await self._note(job, Phase.CHECKING)
         await self._look(preflight.check, job.face, job.audio, self._models)
 
@@ -213,6 +214,7 @@ class Steps:
         return (f"{told} {hint}" if hint else told,)
 
     async def _succeed(self, job: Job, result: Media | None, warnings: tuple[str, ...]) -> None:
+        log.info("a job succeeded", job_id=job.id, provider=job.provider)
         await self._store.save(
             job.id,
             state=State.SUCCESS,
@@ -225,6 +227,7 @@ class Steps:
         )
 
     async def _fail(self, job: Job, error: LipSyncError) -> None:
+        log.info("a job failed", job_id=job.id, provider=job.provider, code=error.code)
         vendor = asdict(error.vendor) if error.vendor else None
         await self._store.save(
             job.id,
@@ -343,6 +346,8 @@ def _told(problem: Exception, job: Job) -> LipSyncError:
 
 
 def _plan(job: Job, provider: Provider, options: Any) -> Plan:
+    if provider.takes.everything:
+        return Plan()
     wish = getattr(options, "sync_mode", None)
     return plan(job.face, job.audio, provider.takes_for(options), wish)
 

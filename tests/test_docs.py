@@ -94,7 +94,7 @@ def test_the_json_examples_are_what_the_service_answers(
 
 def variables() -> dict[str, Any]:
     """Every variable, with its default."""
-    kinds = [Settings, LocalConfig, *(provider.config for provider in HTTP_PROVIDERS)]
+    kinds: list[Any] = [Settings, LocalConfig, *(provider.config for provider in HTTP_PROVIDERS)]
     return {
         str(field.validation_alias or f"{kind.model_config['env_prefix']}{name}").upper(): (
             field.default
@@ -130,9 +130,8 @@ def _short(text: str) -> str:
 def test_every_code_provider_and_option_is_in_the_readme() -> None:
     words = {error.code for error in every_error()}
     words |= {provider.name for provider in HTTP_PROVIDERS} | {"local"}
-    words |= {
-        name for provider in (*HTTP_PROVIDERS, Local) for name in provider.options.model_fields
-    }
+    providers: list[Any] = [*HTTP_PROVIDERS, Local]
+    words |= {name for provider in providers for name in provider.options.model_fields}
     assert not {word for word in words if f"`{word}`" not in README}
 
 

@@ -12,6 +12,8 @@ import av
 import numpy as np
 import pillow_heif
 import pytest
+from av.audio.stream import AudioStream
+from av.video.stream import VideoStream
 from PIL import Image
 
 from app.demo import sample_photo
@@ -70,7 +72,7 @@ def _face(portrait: Image.Image, path: Path, name: str) -> Path:
 
 def _film(portrait: Image.Image, path: Path, codec: str) -> Path:
     with av.open(str(path), "w") as file:
-        stream = file.add_stream(codec, rate=25)
+        stream: VideoStream = file.add_stream(codec, rate=25)  # type: ignore[assignment]
         stream.width, stream.height, stream.pix_fmt = portrait.width, portrait.height, "yuv420p"
         for number in range(50):
             frame = av.VideoFrame.from_ndarray(np.asarray(portrait), format="rgb24")
@@ -86,7 +88,9 @@ def _voice(spoken: Path, path: Path, name: str) -> Path:
     # A browser writes its recording as it goes, and never knows how long it will be.
     options = {"live": "1"} if name == "recorded.webm" else {}
     with av.open(str(spoken)) as source, av.open(str(path), "w", options=options) as file:
-        stream = file.add_stream(SOUND_CODECS[name], rate=48_000, layout="mono")
+        stream: AudioStream = file.add_stream(  # type: ignore[assignment]
+            SOUND_CODECS[name], rate=48_000, layout="mono"
+        )
         resampler = av.AudioResampler(stream.format, "mono", 48_000, frame_size=stream.frame_size)
         for frame in [*source.decode(audio=0), None]:
             for block in resampler.resample(frame):

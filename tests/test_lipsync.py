@@ -10,8 +10,9 @@ import av
 import httpx
 import pytest
 from av.container import InputContainer
+from PIL import Image
 
-from tests.service import ORIGIN, Service
+from tests.service import ORIGIN, Service, assert_problem
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +158,15 @@ def test_options_reach_the_engine(service: Service, photo: Path, speech: Path) -
         picture = played.streams.video[0]
         assert max(picture.width, picture.height) == 128
         assert picture.average_rate == 12
+
+
+def test_a_tiny_face_is_not_guessed_at(
+    service: Service, photo: Path, speech: Path, files: Path
+) -> None:
+    tiny = files / "tiny.png"
+    with Image.open(photo) as portrait:
+        portrait.resize((36, 42)).save(tiny)
+    assert_problem(service.order(tiny, speech), 422, "no_face")
 
 
 def test_a_file_name_is_never_believed(service: Service, photo: Path, speech: Path) -> None:

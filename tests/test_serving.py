@@ -17,10 +17,10 @@ import pytest
 from tests.service import ORIGIN, Service, alive, environment, free_port
 
 
-def start(**settings: str) -> subprocess.CompletedProcess[str]:
+def start(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Start a service that is expected to refuse."""
     return subprocess.run(
-        [sys.executable, "-m", "app", "serve", "--port", str(free_port())],
+        [sys.executable, "-m", "app", "serve", "--port", str(free_port()), *arguments],
         env=environment(**settings),
         capture_output=True,
         text=True,
@@ -40,6 +40,7 @@ def start(**settings: str) -> subprocess.CompletedProcess[str]:
         ("LOG_LEVEL", "LOUD"),
         ("PUBLIC_BASE_URL", "not an address"),
         ("DEFAULT_PROVIDER", "nobody"),
+        ("DEFAULT_PROVIDER", "gooey"),
         ("PROVIDER_ORDER", "gooey,nobody"),
         ("DATA_DIR", __file__),
         ("FACE_MODELS_DIR", "/nowhere"),
@@ -57,9 +58,17 @@ def test_a_setting_that_cannot_work_stops_the_start(
 
 def test_a_second_process_on_the_same_data_refuses_to_start(service: Service) -> None:
     refused = start(DATA_DIR=str(service.folder / "data"))
-    assert refused.returncode != 0
-    assert "DATA_DIR: another process of this service already uses" in refused.stderr
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("DATA_DIR: another process of this service already uses")
+    assert refused.stderr.count("\n") == 1
     assert service.client.get("/health").status_code == 200
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(service: Service, tmp_path: Path) -> None:
+    refused = start("--port", str(service.port), DATA_DIR=str(tmp_path / "data"))
+    assert refused.returncode == 2
+    assert "Address already in use" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_health_and_readiness(client: httpx.Client) -> None:

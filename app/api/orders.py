@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from app.api.problems import invalid
-from app.api.uploads import MEGABYTE, Form, Slot, Upload, receive
+from app.api.uploads import MEGABYTE, Form, Slot, Upload, drain, receive
 from app.archive import Archive
 from app.errors import InvalidRequest, Overloaded, UnreadableMedia
 from app.media.probe import Limits, probe_audio, probe_face
@@ -57,8 +57,8 @@ class Counter:
         Raises an OrderError, ProviderNotConfigured or Overloaded; then nothing is left behind.
         """
         job_id = new_job_id()
-        folder = await asyncio.to_thread(self.archive.open, job_id)
         try:
+            folder = await asyncio.to_thread(self.archive.open, job_id)
             return await self._take(
                 request,
                 job_id,
@@ -67,8 +67,9 @@ class Counter:
                     "audio": Slot(folder / "audio", int(self.settings.max_audio_mb * MEGABYTE)),
                 },
             )
-        except BaseException:
+        except Exception:
             await asyncio.to_thread(self.archive.discard, job_id)
+            await drain(request)
             raise
 
     async def _take(
@@ -140,8 +141,15 @@ def new_job_id() -> str:
 
 def _fields(form: Form) -> OrderFields:
     _refuse_missing(form)
-    known = {name: text for name, text in form.fields.items() if name in OrderFields.model_fields}
-    values: dict[str, Any] = {name: text for name, text in known.items() if text.strip()}
+    unknown = sorted(set(form.fields) - set(OrderFields.model_fields) - {"image", "audio"})
+    if unknown:
+        known = ", ".join(("image", "audio", *OrderFields.model_fields))
+        raise InvalidRequest(f"There is no field {', '.join(unknown)}. There are: {known}.")
+    values: dict[str, Any] = {
+        name: text
+        for name, text in form.fields.items()
+        if text.strip() and name in OrderFields.model_fields
+    }
     if "options" in values:
         values["options"] = _json_object(values["options"])
     try:

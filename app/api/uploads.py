@@ -65,9 +65,6 @@ async def receive(request: Request, slots: Mapping[str, Slot]) -> Form:
             if reader.waiting >= _BATCH:
                 await reader.flush()
         return await reader.finish()
-    except (InvalidRequest, TooLarge):
-        await drain(request)
-        raise
     finally:
         await reader.close()
 

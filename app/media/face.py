@@ -33,6 +33,8 @@ _LIKELY_FACE = 0.5
 _LIKELY_FACE_IN_TILE = 0.6
 # BlazeFace also fires on upside-down heads, but with scores between .5 and .7.
 _CERTAINLY_UPRIGHT = 0.85
+# Smaller ones cannot be animated, and which way up they are is anybody's guess.
+_LEAST_EYES = 12  # pixels between the outer corners of the eyes; twice that where a face is turned
 _SAME_FACE_OVERLAP = 0.3
 _TILE_SHARES = (0.5, 0.3, 0.17)  # of the longer side; the smallest face found is 30 px between eyes
 _CROP_MARGIN = 1.5  # Face Mesh expects a quarter of the face's size around it
@@ -154,6 +156,8 @@ class FaceMesh:
             turned = np.ascontiguousarray(np.rot90(rgb, turns))
             for box in self.detect(turned, small_faces=turns == 0)[:6]:
                 face = self.in_box(turned, box)
+                if _eye_distance(face) < (_LEAST_EYES if turns == 0 else 2 * _LEAST_EYES):
+                    continue
                 prominence = box.score * math.sqrt(box.size / max(rgb.shape[:2]))
                 if face.score >= _LIKELY_FACE and (best is None or prominence > best[0]):
                     best = prominence, face, turns
@@ -308,6 +312,11 @@ def _starts(length: int, tile: float) -> npt.NDArray[np.float64]:
         return np.array([(length - tile) / 2])
     count = math.ceil((length - tile) / (tile / 2)) + 1
     return np.linspace(0, length - tile, count)
+
+
+def _eye_distance(face: Face) -> float:
+    right, left = face.points[RIGHT_EYE_CORNER, :2], face.points[LEFT_EYE_CORNER, :2]
+    return float(np.linalg.norm(left - right))
 
 
 def _merged(boxes: list[Box]) -> list[Box]:

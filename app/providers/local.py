@@ -80,7 +80,7 @@ class Local(Provider):
     pace = Pace(interval=0.2)
     can_cancel = True
     pricing = "free"
-    takes = Takes(images=IMAGES, videos=RECORDINGS, audios=RECORDINGS)
+    takes = Takes(images=IMAGES, videos=RECORDINGS, audios=RECORDINGS, everything=True)
 
     def __init__(self, config: LocalConfig, *, models: Path, job_seconds: float) -> None:
         self._models = models
