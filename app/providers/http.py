@@ -140,7 +140,7 @@ class HttpProvider(Provider, Generic[C]):
                 charged=Charged.UNKNOWN if unsure else costs,
                 retry_after=_retry_after(response),
             )
-        return self._validated(answer, response, Charged.UNKNOWN if pays else costs)
+        return self._validated(answer, response, Charged.UNKNOWN if pays else costs, pays=pays)
 
     async def ask(self, answer: type[A], url: str, **request: Any) -> A:
         """Ask about an order: free, and whatever goes wrong, the order may have been paid for."""
@@ -195,7 +195,7 @@ class HttpProvider(Provider, Generic[C]):
                     raise
             else:
                 if response.is_success:
-                    return self._validated(answer, response, Charged.NO)
+                    return self._validated(answer, response, Charged.NO, pays=False)
                 if pause is None or response.status_code < 500:
                     raise self._meaning(
                         words_of(response),
@@ -231,7 +231,9 @@ class HttpProvider(Provider, Generic[C]):
         says = clean(why.message, self._key) or None
         return Update(State.PROCESSING, phase, message=says, **facts)
 
-    def _validated(self, answer: type[A], response: httpx.Response, costs: Charged) -> A:
+    def _validated(
+        self, answer: type[A], response: httpx.Response, costs: Charged, *, pays: bool
+    ) -> A:
         """The reply as declared; ``at("headers", …)`` reads what a vendor says in its headers."""
         try:
             # Where nothing is expected, whatever is said is fine.
@@ -240,7 +242,10 @@ class HttpProvider(Provider, Generic[C]):
                 body["headers"] = dict(response.headers)
             return answer.model_validate(body)
         except ValueError:
-            raise self._failed(BadAnswer, "the answer makes no sense.", charged=costs) from None
+            error = self._failed(BadAnswer, "the answer makes no sense.", charged=costs)
+            # A page of some proxy instead of a status must not lose a job that was paid for.
+            error.retryable = not pays
+            raise error from None
 
     async def _send(
         self, method: str, url: str, *, pays: bool, costs: Charged, **request: Any

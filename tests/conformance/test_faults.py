@@ -23,7 +23,8 @@ from tests.vendors.base import HTML, KEY, REFUSALS, Reply, Vendor, truncated
 TAKEN = "taken"
 UNREACHABLE = "503 provider_unavailable, retryable"
 LOST = "502 outcome_unknown; charged: unknown"
-NONSENSE = "502 bad_answer"
+NONSENSE = "502 bad_answer, retryable"
+GARBLED = "502 bad_answer; charged: unknown"
 KEY_REFUSED = "500 provider_auth"
 NO_CREDITS = "402 out_of_credits"
 WRONG_INPUT = "422 input_rejected"
@@ -39,8 +40,8 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "reset":           (UNREACHABLE, UNREACHABLE, LOST,             UNREACHABLE),
     "closed":          (UNREACHABLE, UNREACHABLE, LOST,             UNREACHABLE),
     "read_timeout":    (UNREACHABLE, UNREACHABLE, LOST,             UNREACHABLE),
-    "truncated":       (NONSENSE,    TAKEN,       NONSENSE + MAYBE, NONSENSE),
-    "html":            (NONSENSE,    TAKEN,       NONSENSE + MAYBE, NONSENSE),
+    "truncated":       (NONSENSE,    TAKEN,       GARBLED,          NONSENSE),
+    "html":            (NONSENSE,    TAKEN,       GARBLED,          NONSENSE),
     "401":             (KEY_REFUSED, FAILED,      KEY_REFUSED,      KEY_REFUSED),
     "402":             (NO_CREDITS,  NO_CREDITS,  NO_CREDITS,       NO_CREDITS),
     "403_auth":        (KEY_REFUSED, FAILED,      KEY_REFUSED,      KEY_REFUSED),
