@@ -52,6 +52,7 @@ from app.model import Kind, Media, SyncMode
 
 _JPEG_QUALITY = 93  # no visible loss
 _LEAST_SIDE = 64  # pixels, of a still that has to be small in bytes
+_ATTEMPTS = 3  # at encoding a video within its bytes; the first is nearly always enough
 _MODESTY = 0.8
 _SOUND_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 _LOWEST_RATE, _HIGHEST_RATE = 10.0, 30.0  # frames a second
@@ -182,15 +183,15 @@ def _length_is_stated(media: Media) -> bool:
 
 
 def _write_within_bytes(face: Media, step: ToMp4, path: Path) -> None:
-    """A bit rate is a wish, and pictures full of noise need a second, more modest one."""
-    _write_encoded(face, step, path)
-    if step.max_bytes is None or step.bit_rate is None:
-        return
-    if (size := path.stat().st_size) > step.max_bytes:
+    """A bit rate is a wish: pictures full of noise need another, more modest one."""
+    for _ in range(_ATTEMPTS):
+        _write_encoded(face, step, path)
+        size = path.stat().st_size
+        if step.max_bytes is None or step.bit_rate is None or size <= step.max_bytes:
+            return
         modest = int(step.bit_rate * _MODESTY * step.max_bytes / size)
-        _write_encoded(face, replace(step, bit_rate=modest), path)
-    if path.stat().st_size > step.max_bytes:
-        raise TooLarge("The video cannot be made small enough for the provider.")
+        step = replace(step, bit_rate=modest)
+    raise TooLarge("The video cannot be made small enough for the provider.")
 
 
 def _write_encoded(face: Media, step: ToMp4, path: Path) -> None:

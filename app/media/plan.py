@@ -164,7 +164,7 @@ def _lengths(face: Media, audio: Media, takes: Takes, wished: SyncMode | None) -
         return lengths
     told = (_sentence(mode, video, sound),)
     if mode in takes.sync_modes:
-        return replace(lengths, asked=mode, told=lengths.told + told)
+        return _Lengths(asked=mode, told=told)
     if mode is SyncMode.SILENCE or (mode is SyncMode.CUT_OFF and sound > video):
         return replace(lengths, audio=video, told=lengths.told + told)
     return _Lengths(video=sound, fit=mode, told=told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import wave
 from collections.abc import Callable
 from dataclasses import replace
@@ -175,6 +176,7 @@ def test_a_video_keeps_its_colours_and_its_sound(face: File, voice: File, tmp_pa
     for name in ("mkv", "webm"):
         got, _ = converted(face(name), voice("16.wav"), PLAIN, tmp_path)
         assert (got.video_codec, got.audio_codec) == ("h264", "aac")
+        assert looked_into(got.path, probe_audio).duration == pytest.approx(1, abs=0.02)
         assert when_clicked(read_audio(got.path, 16000), 16000) == pytest.approx(CLICK, abs=0.003)
         picture = picture_of(got).astype(int)
         assert np.abs(picture[HEIGHT // 4, WIDTH // 4] - RED).max() <= 8
@@ -261,6 +263,15 @@ def test_a_video_is_made_small_enough(voice: File, tmp_path: Path) -> None:
     assert got.duration == large.duration
 
 
+def test_a_video_that_takes_more_than_its_bit_rate_gets_another_try(
+    voice: File, tmp_path: Path
+) -> None:
+    video = film(tmp_path / "noise.mp4", noise(10))
+    generous = Plan((ToMp4(320, max_bytes=200_000, bit_rate=8_000_000),))
+    got, _ = carry_out(generous, video, voice("mp3"), tmp_path)
+    assert 50_000 < got.size <= 200_000
+
+
 def test_what_cannot_be_made_small_enough_is_too_large(voice: File, tmp_path: Path) -> None:
     video = film(tmp_path / "noise.mp4", noise(10))
     tight = Plan((ToMp4(320, max_bytes=1000, bit_rate=8000),))
@@ -339,6 +350,16 @@ def test_a_video_is_made_to_last(
     assert says_how_long_it_is(got)
 
 
+def test_a_repeated_video_has_no_more_key_frames_than_it_needs(clip: Media, tmp_path: Path) -> None:
+    got, _ = converted(clip, spoken(tmp_path / "voice.wav", 6), PLAIN, tmp_path)
+    with av.open(str(got.path)) as file:
+        keys = [packet.pts or 0 for packet in file.demux(video=0) if packet.is_keyframe]
+        tick = float(file.streams.video[0].time_base or 0)
+    back = FRAMES + len(BACK)
+    expected = [0, 30, 60, FRAMES, FRAMES + 30, FRAMES + 60, back]
+    assert [round(key * tick * 25) for key in keys] == expected
+
+
 @pytest.mark.parametrize("seconds", [1.9, 5.6])
 def test_a_video_is_retimed(clip: Media, seconds: float, tmp_path: Path) -> None:
     audio = spoken(tmp_path / "voice.wav", seconds)
@@ -387,6 +408,17 @@ def test_a_face_whose_sound_is_broken_is_still_a_face(voice: File, tmp_path: Pat
     video.write_bytes(content)
     got, _ = converted(looked_into(video, probe_face), voice("16.wav"), PLAIN, tmp_path)
     assert (got.container, got.audio_codec) == ("mp4", None)
+
+
+def test_packets_that_go_back_in_time_are_unreadable(face: File, tmp_path: Path) -> None:
+    sound = record(tmp_path / "odd.webm", SOUNDS["recorded.webm"])
+    content = bytearray(sound.read_bytes())
+    # A simple block of the first track (RFC 9559, section 10.2): its time is one of 16 bits.
+    blocks = [at.end() for at in re.finditer(rb"\xa3[\x40-\xff].{0,1}?\x81(?=..\x80)", content)]
+    content[blocks[5] : blocks[5] + 2] = b"\0\0"
+    sound.write_bytes(content)
+    with pytest.raises(UnreadableMedia, match="The audio is broken and cannot be converted"):
+        converted(face("mp4"), looked_into(sound, probe_audio), PROVIDERS["magic_hour"], tmp_path)
 
 
 @pytest.mark.parametrize("name", ["jpg", "mkv", "webm"])

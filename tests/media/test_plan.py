@@ -232,6 +232,13 @@ def test_a_webm_that_is_taken_has_to_say_how_long_it_is() -> None:
     assert plan(odd, voice, PROVIDERS["magic_hour"], None).face_steps == (Remux(),)
 
 
+def test_a_film_is_no_voice_even_where_its_container_is_taken() -> None:
+    film = replace(VOICE, container="webm", video_codec="vp9", audio_codec="opus")
+    made = plan(CLIP, film, PROVIDERS["magic_hour"], None)
+    assert made.audio_steps == (ToWav(),)
+    assert made.warnings == ("The sound track was taken out of the video.",)
+
+
 def test_audio_that_is_too_long_is_refused_with_the_limit() -> None:
     with pytest.raises(TooLong, match=r"30\.5 seconds long; this provider takes at most 30 sec"):
         plan(CLIP, lasting(VOICE, 30.5), PIXVERSE, None)
