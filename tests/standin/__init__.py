@@ -9,7 +9,7 @@
   ``at`` is upload, put, submit, status, result or download, and ``kind`` one of 401, 402, 403_auth,
   403_credits, 422, 429, 500, 502, 503, 504, html, truncated, reset_before, hang; at submit also
   reset_after_acceptance; at status also unknown_word, no_url, failed.
-- ``DELETE /_fault`` takes back those that did not strike yet.
+- ``DELETE /_fault?provider=…`` takes back those that did not strike yet, of all or of one.
 """
 
 from __future__ import annotations
@@ -84,6 +84,6 @@ class RunningStandIn:
         fault = {"provider": provider, "at": at, "kind": kind, "times": times}
         self.client.post("/_fault", json=fault).raise_for_status()
 
-    def heal(self) -> None:
-        """Take back the faults that did not strike yet."""
-        self.client.delete("/_fault").raise_for_status()
+    def heal(self, provider: str = "") -> None:
+        """Take back the faults that did not strike yet, of every platform or of one."""
+        self.client.delete("/_fault", params={"provider": provider}).raise_for_status()

@@ -76,7 +76,8 @@ class StandIn:
                 self.faults.append(Fault(**await request.json()))
                 return JSONResponse({})
             case "DELETE", "/_fault":
-                self.faults.clear()
+                provider = request.query_params.get("provider")
+                self.faults = [f for f in self.faults if provider and f.provider != provider]
                 return JSONResponse({})
             case _, path if path.startswith("/files/"):
                 return await self._file(request)
