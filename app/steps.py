@@ -143,7 +143,7 @@ class Steps:
 
         ticket = await provider.submit(order, note)
         cost = {"estimated": provider.estimate(order), "charged": None, "unit": provider.unit}
-        await self._store.save(job.id, ticket=ticket, cost=cost)
+        await self._store.save(job.id, ticket=ticket, cost=cost if provider.takes_money else None)
 
     async def follow(self, job: Job, still_on: Callable[[], Awaitable[None]]) -> None:
         """Ask until there is a final word. Once all is to be parked ``still_on`` never returns."""
@@ -342,7 +342,10 @@ def _told(problem: Exception, job: Job) -> LipSyncError:
         return problem
     reference = uuid4().hex[:12]
     log.error("a job met a bug", job_id=job.id, reference=reference, exc_info=problem)
-    return InternalError(f"Something went wrong here. Log reference: {reference}.")
+    return InternalError(
+        f"Something went wrong here. Log reference: {reference}.",
+        charged=Charged.UNKNOWN if job.submitting_at else Charged.NO,
+    )
 
 
 def _plan(job: Job, provider: Provider, options: Any) -> Plan:
