@@ -69,6 +69,16 @@ def test_an_order_comes_back_as_a_video_that_was_paid_for_once(
     assert paid(standin) == before + 1
 
 
+def test_costs_are_told_before_and_after_where_the_vendor_tells_them(
+    gateway: Service, clip: Path, speech: Path
+) -> None:
+    gooey = gateway.order(clip, speech, provider="gooey").json()
+    assert gooey["cost"] == {"estimated": 6, "charged": None, "unit": "credits"}
+    magic_hour = gateway.order(clip, speech, provider="magic_hour").json()
+    assert magic_hour["cost"]["estimated"] == pytest.approx(30 * 2.4, abs=20)
+    assert magic_hour["cost"]["charged"] == 187
+
+
 def test_gooeys_page_is_told_under_the_name_that_its_first_clients_read(
     gateway: Service, clip: Path, speech: Path
 ) -> None:

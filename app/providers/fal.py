@@ -85,6 +85,7 @@ class Fal(HttpProvider[Config]):
     auth = "Key {}"
     config = Config
     pace = Pace(interval=1, overhead=20, per_second=4)
+    unit = "billable units"
     can_cancel = True
     takes = Takes(
         images=frozenset(),

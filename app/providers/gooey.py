@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, ClassVar, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
@@ -107,6 +108,12 @@ class Gooey(HttpProvider[Config]):
             )
         ticket = {"run_id": made.run_id, "status_url": made.status_url}
         return ticket | ({"provider_url": made.web_url} if made.web_url else {})
+
+    def estimate(self, order: Order) -> float | None:
+        """So many credits for each five seconds begun."""
+        options: Any = order.options
+        price = 6 if options.lipsync_model == "Wav2Lip" else 12
+        return price * math.ceil((order.audio.duration or 0) / 5)
 
     async def check(self, ticket: Ticket) -> Update:
         """A failed run tells why in ``detail``; an empty account answers 402 only here."""

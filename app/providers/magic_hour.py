@@ -106,6 +106,15 @@ class MagicHour(HttpProvider[Config]):
         made = await self.call(Created, "POST", path, pays=True, json=body)
         return {"run_id": made.id}
 
+    def estimate(self, order: Order) -> float | None:
+        """So many credits for each second of a still or for each frame of a video."""
+        start, end = _span(order)
+        options: Any = order.options
+        if order.face.kind is Kind.IMAGE:
+            return round(48 * (end - start))
+        frames = min(options.max_fps_limit or 30, 30) * (end - start)
+        return round(frames * (2 if options.generation_mode == "pro" else 1))
+
     async def check(self, ticket: Ticket) -> Update:
         """The project; each time it is asked for, its link is a fresh one."""
         project = await self.ask(Project, f"/v1/video-projects/{ticket['run_id']}")
