@@ -94,7 +94,9 @@ class Steps:
         """Make of what came what the provider takes, where that is not the same."""
         provider, options = self._provider(job)
         wanted = _plan(job, provider, options)
+        told = tuple(dict.fromkeys((*job.warnings, *wanted.warnings)))
         if not (wanted.animate or wanted.face_steps or wanted.audio_steps):
+            await self._store.save(job.id, warnings=told)
             return
         await self._note(job, Phase.CONVERTING)
         folder = self._tools.archive.folder(job.id)
@@ -104,12 +106,7 @@ class Steps:
             await self._tools.animate(job.face, job.audio, animated)
             face = await self._look(preflight.describe, animated)
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
-        await self._store.save(
-            job.id,
-            sent_face=face,
-            sent_audio=audio,
-            warnings=tuple(dict.fromkeys((*job.warnings, *wanted.warnings))),
-        )
+        await self._store.save(job.id, sent_face=face, sent_audio=audio, warnings=told)
 
     async def _carry_out(
         self, wanted: Plan, face: Media, audio: Media, folder: Path

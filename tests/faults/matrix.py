@@ -35,6 +35,8 @@ STAGES = ("upload", "put", "submit", "status", "result", "download")
 REFUSALS = ("401", "402", "403_auth", "403_credits", "422", "429", "500", "502", "503", "504")
 FAULTS = (*REFUSALS, "html", "truncated", "reset_before")
 SPECIAL = {"submit": ("reset_after_acceptance", "hang"), "status": ("unknown_word", "no_url")}
+PATIENCE = 150
+"""Seconds: longer than the service waits for a platform that says nothing."""
 STICKY = 3
 """How often a fault strikes that is not forgiven by trying again."""
 
@@ -56,6 +58,7 @@ def main() -> int:
         standin = rooms.enter_context(RunningStandIn(folder))
         settings = {**standin.settings, "PROVIDER_FAILOVER": "false", "LOG_LEVEL": "ERROR"}
         gateway = rooms.enter_context(Service(folder, **settings))
+        gateway.client.timeout = httpx.Timeout(PATIENCE)
         audio = folder / "speech.wav"
         write_wav(speak("Bring my mother a pie."), audio)
         clip = _clip(gateway, folder, audio)
@@ -86,7 +89,7 @@ def _lane(
     for provider, stage, fault in _faults(providers):
         before = _accepted(standin, provider)
         standin.fail(provider, stage, fault, times=STICKY if stage in ("upload", "put") else 1)
-        answer = gateway.order(clip, audio, provider=provider, wait="100")
+        answer = gateway.order(clip, audio, provider=provider, wait="120")
         accepted = _accepted(standin, provider) - before
         cells.append(Cell(provider, stage, fault, _told(answer), accepted))
         standin.heal(provider)
