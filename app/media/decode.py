@@ -156,7 +156,7 @@ def iter_video(path: Path, *, frame_rate: float | None, max_side: int) -> Iterat
         for start, end, frame in _timed(container, stream, 1 / own_rate):
             shape = shape or _Shape.of(frame, stream, max_side)
             # Even a video that is shorter than one instant shows a picture.
-            times = max(round(end * rate) - shown, 0 if start or shown else 1)
+            times = max(floor(end * rate + 0.5) - shown, 0 if start or shown else 1)
             yield from shape.pictures(frame, times)
             shown += times
         if shape is None:

@@ -107,6 +107,7 @@ class Local(Provider):
             rendering.task = asyncio.create_task(self._render(ticket, rendering))
         if rendering.task is not None and rendering.task.done():
             del self._renderings[ticket["run_id"]]
+            await asyncio.to_thread(_tidy_up, Path(ticket["video"]).parent)
             return self._verdict(rendering.task, ticket)
         phase = Phase.RENDERING if rendering.started else Phase.WAITING
         return Update(State.PROCESSING, phase, rendering.progress, rendering.message)
@@ -177,6 +178,12 @@ def _render_ticket(ticket: Ticket, options: RenderOptions, models: Path, report:
     own = video.with_name(f"rendering-{os.getpid()}.mp4")
     render(face, audio, own, options, models=models, report=report)
     own.replace(video)
+
+
+def _tidy_up(folder: Path) -> None:
+    """Remove what renders left behind that were ended in the middle."""
+    for left in folder.glob("rendering-*"):
+        left.unlink(missing_ok=True)
 
 
 def _written(media: Media) -> str:
