@@ -60,13 +60,10 @@ class Addresses:
 
     async def _pin(self, url: str) -> tuple[httpx.URL, dict[str, str], dict[str, str]]:
         """The same request, but to the one address that was checked."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BlockedUrl("Only http and https addresses are fetched.")
-        address = await self._resolve(parts.hostname)
-        asked = httpx.URL(url)
+        name, asked = _web_address(url)
+        address = await self._resolve(name)
         host = asked.netloc.decode().rpartition("@")[2]
-        return asked.copy_with(host=address), {"Host": host}, {"sni_hostname": parts.hostname}
+        return asked.copy_with(host=address), {"Host": host}, {"sni_hostname": name}
 
     async def _resolve(self, host: str) -> str:
         loop = asyncio.get_running_loop()
@@ -85,6 +82,18 @@ def public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
     return ip.is_global and not ip.is_multicast and (inner is None or inner.is_global)
+
+
+def _web_address(url: str) -> tuple[str, httpx.URL]:
+    """The name of the host and the address itself, which may be anything that a vendor says."""
+    try:
+        parts, asked = urlsplit(url), httpx.URL(url)
+        name = parts.hostname if parts.scheme in ("http", "https") and parts.port != 0 else None
+    except (ValueError, httpx.InvalidURL):
+        name = None
+    if not name:
+        raise BlockedUrl("Only http and https addresses are fetched.")
+    return name, asked
 
 
 async def _save(answer: httpx.Response, to: Path, most_bytes: int) -> None:
