@@ -135,11 +135,14 @@ class HttpProvider(Provider, Generic[C]):
         )
         if response.is_error:
             unsure = pays and response.status_code >= 500 and response.status_code != 503
-            raise self._meaning(
+            error = self._meaning(
                 words_of(response),
                 charged=Charged.UNKNOWN if unsure else costs,
                 retry_after=_retry_after(response),
             )
+            # Whoever tries again what may have been taken may pay twice.
+            error.retryable = error.retryable and not unsure
+            raise error
         return self._validated(answer, response, Charged.UNKNOWN if pays else costs, pays=pays)
 
     async def ask(self, answer: type[A], url: str, **request: Any) -> A:

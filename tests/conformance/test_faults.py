@@ -30,7 +30,7 @@ NO_CREDITS = "402 out_of_credits"
 WRONG_INPUT = "422 input_rejected"
 TOO_OFTEN = "429 rate_limited, retryable"
 FAILED = "502 provider_error, retryable"
-MAYBE = "; charged: unknown"
+MAYBE_TAKEN = "502 provider_error; charged: unknown"
 FAULTS: dict[str, tuple[str, str, str, str]] = {
     # fault:           upload       put          submit            status and result
     "refused":         (UNREACHABLE, UNREACHABLE, UNREACHABLE,      UNREACHABLE),
@@ -48,10 +48,10 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "403_credits":     (NO_CREDITS,  NO_CREDITS,  NO_CREDITS,       NO_CREDITS),
     "422":             (WRONG_INPUT, WRONG_INPUT, WRONG_INPUT,      WRONG_INPUT),
     "429":             (TOO_OFTEN,   TOO_OFTEN,   TOO_OFTEN,        TOO_OFTEN),
-    "500":             (FAILED,      FAILED,      FAILED + MAYBE,   FAILED),
-    "502":             (FAILED,      FAILED,      FAILED + MAYBE,   FAILED),
+    "500":             (FAILED,      FAILED,      MAYBE_TAKEN,      FAILED),
+    "502":             (FAILED,      FAILED,      MAYBE_TAKEN,      FAILED),
     "503":             (UNREACHABLE, UNREACHABLE, UNREACHABLE,      UNREACHABLE),
-    "504":             (FAILED,      FAILED,      FAILED + MAYBE,   FAILED),
+    "504":             (FAILED,      FAILED,      MAYBE_TAKEN,      FAILED),
 }  # fmt: skip
 STAGES = ("upload", "put", "submit", "status", "result")
 NEVER_SENT = ("refused", "connect_timeout", "pool_timeout")
