@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo serve test check bench install lock clean
+.PHONY: demo serve test check mutate faults bench install lock clean
 
 demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav] [OUT=talking.mp4]
 	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(OUT),--out "$(OUT)")
@@ -22,6 +22,12 @@ check: .venv/development  ## formatting, lint, types, and the floors of the hous
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+mutate: .venv/development  ## break the code in many places, one at a time: do the tests notice?
+	$(BIN)/python -m tests.mutate
+
+faults: .venv/development  ## print what callers are told when a provider fails, and what was paid
+	$(BIN)/python -m tests.faults.matrix
 
 bench: .venv/development  ## print what the service and the engine take
 	$(BIN)/python -m bench

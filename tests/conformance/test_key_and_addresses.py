@@ -9,7 +9,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from app.errors import BadAnswer, LipSyncError
+from app.errors import BadAnswer, Charged, LipSyncError
 from app.model import Order
 from tests.conformance.platform import (
     Platform,
@@ -139,3 +139,12 @@ async def test_an_address_for_uploads_that_cannot_be_used_makes_no_sense(
     with pytest.raises(BadAnswer):
         await submitted(platform, order)
     assert platform.asked("submit") == []
+
+
+async def test_no_order_and_no_key_follows_a_redirect(platform: Platform, order: Order) -> None:
+    onward = {"Location": platform.vendor.submit.url}
+    platform.meet("submit", Reply({}, 307, onward), platform.vendor.submit.reply)
+    with pytest.raises(BadAnswer) as caught:
+        await submitted(platform, order)
+    assert caught.value.charged is Charged.UNKNOWN
+    assert len(platform.asked("submit")) == 1

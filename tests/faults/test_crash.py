@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import select
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,19 @@ def test_an_upload_cut_by_a_kill_leaves_nothing_behind(tmp_path: Path) -> None:
         service.kill()
         service.start()
         assert list(jobs.iterdir()) == []
+
+
+def test_a_job_that_meets_a_bug_ends(tmp_path: Path, photo: Path, long_speech: Path) -> None:
+    """As when somebody cleans up in its folder meanwhile."""
+    with Service(tmp_path) as service:
+        job_id = service.order(photo, long_speech, wait="0").json()["job_id"]
+        service.reached(job_id, "rendering")
+        service.kill()
+        shutil.rmtree(tmp_path / "data" / "jobs" / job_id)
+        service.start()
+        job = service.finished(job_id, within=20)
+    assert job["status"] == "failed"
+    assert job["error"]["code"] == "internal_error"
 
 
 def _second(service: Service, photo: Path, speech: Path) -> str:

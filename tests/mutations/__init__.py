@@ -1,0 +1,7 @@
+"""Deliberate faults in the code that keeps money and callers safe: data and little else."""
+
+from tests.mutations.base import Mutation
+from tests.mutations.jobs import JOBS
+from tests.mutations.providers import PROVIDERS
+
+MUTATIONS: tuple[Mutation, ...] = (*PROVIDERS, *JOBS)

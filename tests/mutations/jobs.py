@@ -1,0 +1,185 @@
+"""Faults in what carries a job from its order to its end."""
+
+from __future__ import annotations
+
+from tests.mutations.base import Mutation
+
+STEPS = "app/steps.py"
+POLLING = "app/polling.py"
+STORE = "app/store.py"
+ADDRESSES = "app/addresses.py"
+
+HOSTED = "tests/test_hosted.py::test_"
+POLLED = "tests/test_polling.py::Test"
+FETCHED = "tests/test_addresses.py::test_"
+
+JOBS: tuple[Mutation, ...] = (
+    Mutation(
+        "an order is not announced before it leaves",
+        STEPS,
+        "not await self._store.intend(job.id)",
+        "False",
+        (HOSTED + "a_kill_while_the_order_leaves_is_found_again_and_told[aiml_pixverse]",),
+    ),
+    Mutation(
+        "what was announced before a restart is forgotten",
+        STORE,
+        ".where(_jobs.c.id == job_id, _jobs.c.submitting_at.is_(None))",
+        ".where(_jobs.c.id == job_id)",
+        ("tests/test_store.py::test_an_order_is_announced_once",),
+    ),
+    Mutation(
+        "a final job changes again",
+        STORE,
+        "_jobs.c.id == job_id, _UNFINISHED)",
+        "_jobs.c.id == job_id)",
+        ("tests/test_store.py::test_a_final_job_never_changes_again",),
+    ),
+    Mutation(
+        "another provider is paid when the outcome is unknown",
+        STEPS,
+        "return error.charged is Charged.NO and isinstance(error, _REFUSALS)",
+        "return isinstance(error, (*_REFUSALS, OutcomeUnknown))",
+        (HOSTED + "auto_asks_nobody_else_when_the_outcome_is_unknown",),
+    ),
+    Mutation(
+        "no other provider is asked after a refusal",
+        STEPS,
+        "if job.candidates and self._failover and refused_for_nothing(error):",
+        "if False:",
+        (HOSTED + "auto_asks_the_next_one_after_a_refusal_that_cost_nothing",),
+    ),
+    Mutation(
+        "the next provider finds the refused one's order",
+        STEPS,
+        "            submitting_at=None,\n",
+        "",
+        (HOSTED + "auto_asks_the_next_one_after_a_refusal_that_cost_nothing",),
+    ),
+    Mutation(
+        "it is not told who refused",
+        STEPS,
+        "warnings=(*job.warnings, told),",
+        "warnings=job.warnings,",
+        (HOSTED + "auto_asks_the_next_one_after_a_refusal_that_cost_nothing",),
+    ),
+    Mutation(
+        "it is not told what was converted",
+        STEPS,
+        "(*job.warnings, *wanted.warnings)",
+        "job.warnings",
+        (HOSTED + "a_still_reaches_a_provider_of_videos_as_a_talking_video[fal_lipsync]",),
+    ),
+    Mutation(
+        "a paid video is fetched only once",
+        STEPS,
+        "DOWNLOAD_PAUSES = (1.0, 3.0, 9.0, 27.0)",
+        "DOWNLOAD_PAUSES: tuple[float, ...] = ()",
+        (HOSTED + "a_result_that_cannot_be_fetched_at_once_is_fetched_again",),
+    ),
+    Mutation(
+        "a bug leaves its job hanging",
+        STEPS,
+        "    reference = uuid4().hex[:12]\n",
+        "    raise problem\n    reference = uuid4().hex[:12]\n",
+        ("tests/faults/test_crash.py::test_a_job_that_meets_a_bug_ends",),
+    ),
+    Mutation(
+        "patience ends late",
+        POLLING,
+        "clock.now() + patience",
+        "clock.now() + patience + 60",
+        (POLLED + "Patience",),
+    ),
+    Mutation(
+        "a status that stumbles ends the job",
+        POLLING,
+        "if not error.retryable:",
+        "if True:",
+        (POLLED + "Stumbles",),
+    ),
+    Mutation(
+        "a final refusal is asked for again",
+        POLLING,
+        "if not error.retryable:",
+        "if stumbles and not error.retryable:",
+        (POLLED + "Stumbles",),
+    ),
+    Mutation(
+        "nobody waits for as long as the vendor says",
+        POLLING,
+        "if retry_after is not None:",
+        "if retry_after is None and stumbles == ():",
+        (POLLED + "Stumbles",),
+    ),
+    Mutation(
+        "a vendor is asked faster than it allows",
+        POLLING,
+        "seconds = max(retry_after, pace.interval)",
+        "seconds = retry_after",
+        (POLLED + "Stumbles",),
+    ),
+    Mutation(
+        "a crash of a worker leaves its caller waiting",
+        "app/workers.py",
+        "            raise WorkerDied from None",
+        "            return await asyncio.Future()",
+        ("tests/test_workers.py::test_a_crash_is_told_and_the_next_call_is_served",),
+    ),
+    Mutation(
+        "a worker may take for ever",
+        "app/workers.py",
+        "async with asyncio.timeout(seconds):",
+        "async with asyncio.timeout(None):",
+        ("tests/test_workers.py::test_a_hang_is_ended",),
+    ),
+    Mutation(
+        "an upload may be of any size",
+        "app/api/uploads.py",
+        "if self.size > self.slot.limit:",
+        "if False:",
+        ("tests/test_problems.py::test_too_large[image]",),
+    ),
+    Mutation(
+        "private networks are reached",
+        ADDRESSES,
+        "if not self._allow_private and not all(",
+        "if False and not all(",
+        (FETCHED + "no_private_address_is_asked",),
+    ),
+    Mutation(
+        "one public address opens the door to private ones",
+        ADDRESSES,
+        "not all(public(address)",
+        "not any(public(address)",
+        (FETCHED + "no_private_address_is_asked",),
+    ),
+    Mutation(
+        "private addresses hide in those of another version",
+        ADDRESSES,
+        " and (inner is None or inner.is_global)",
+        "",
+        (FETCHED + "no_private_address_is_asked",),
+    ),
+    Mutation(
+        "a redirect is not looked at",
+        ADDRESSES,
+        "self._http.send(request, stream=True)",
+        "self._http.send(request, stream=True, follow_redirects=True)",
+        (FETCHED + "no_redirect_leads_to_a_private_address",),
+    ),
+    Mutation(
+        "a name is resolved again after it was checked",
+        ADDRESSES,
+        "asked.copy_with(host=address)",
+        "asked.copy_with()",
+        (FETCHED + "the_address_that_was_checked_is_the_one_that_is_asked",),
+    ),
+    Mutation(
+        "a result may be of any size",
+        ADDRESSES,
+        "if size > most_bytes:",
+        "if False:",
+        (FETCHED + "no_more_is_taken_than_is_allowed",),
+    ),
+)
