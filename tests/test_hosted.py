@@ -12,8 +12,9 @@ import pytest
 
 from tests.service import Service, assert_problem
 from tests.standin import RunningStandIn
+from tests.vendors import VENDORS
 
-HOSTED = ("gooey", "magic_hour", "aiml_pixverse", "fal_sync_lipsync", "fal_lipsync")
+HOSTED = tuple(vendor.name for vendor in VENDORS)
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.providers import HTTP_PROVIDERS
 from tests.service import ORIGIN, Service, alive, environment, free_port
 
 
@@ -129,14 +130,7 @@ def test_providers_are_listed_with_what_they_take(client: httpx.Client) -> None:
     answer = client.get("/providers").json()
     assert answer["default"] == "local"
     listed = {provider["name"]: provider for provider in answer["providers"]}
-    assert list(listed) == [
-        "gooey",
-        "magic_hour",
-        "aiml_pixverse",
-        "fal_sync_lipsync",
-        "fal_lipsync",
-        "local",
-    ]
+    assert list(listed) == [*(kind.name for kind in HTTP_PROVIDERS), "local"]
     assert listed["gooey"]["configured"] is False
     assert listed["gooey"]["setup_hint"].startswith("GOOEY_API_KEY not configured.")
     local = listed["local"]

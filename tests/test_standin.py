@@ -228,7 +228,7 @@ async def test_a_download_may_break_and_a_check_may_hang(
 
 
 def test_what_does_not_belong_is_told(standin: RunningStandIn) -> None:
-    assert standin.client.get("/gooey/v3/Lipsync/status/?run_id=x").status_code == 401
+    assert standin.client.get("/api.gooey.ai/v3/Lipsync/status/?run_id=x").status_code == 401
     assert standin.client.get("/files/x", headers={"Authorization": "Bearer a"}).status_code == 404
     assert standin.client.get("/nowhere").status_code == 404
     seen = standin.seen()

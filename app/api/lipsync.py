@@ -35,6 +35,8 @@ from app.errors import (
     UnsupportedImage,
 )
 from app.model import Job, State
+from app.providers import AUTO, HTTP_PROVIDERS
+from app.providers.local import Local
 from app.runner import Runner
 from app.store import Store
 
@@ -57,15 +59,7 @@ _FORM = {
         "provider": {
             "type": "string",
             "description": "who renders; `auto` takes the first configured one, else `local`",
-            "enum": [
-                "auto",
-                "gooey",
-                "magic_hour",
-                "aiml_pixverse",
-                "fal_sync_lipsync",
-                "fal_lipsync",
-                "local",
-            ],
+            "enum": [AUTO, *(kind.name for kind in HTTP_PROVIDERS), Local.name],
         },
         "options": {
             "type": "string",

@@ -222,13 +222,5 @@ async def test_its_settings_are_the_documented_variables(
         monkeypatch.delenv(kind.key_variable + name)
     assert kind.config(_env_file=None).key == ""
     assert kind.config(_env_file=None).base_url == vendor.base_url
-    monkeypatch.setenv(ADDRESS_VARIABLES[kind.key_variable], "http://127.0.0.1:19000/prefix")
+    monkeypatch.setenv(next(iter(vendor.addresses)), "http://127.0.0.1:19000/prefix")
     assert kind.config(_env_file=None).base_url == "http://127.0.0.1:19000/prefix"
-
-
-ADDRESS_VARIABLES = {
-    "GOOEY_API_KEY": "GOOEY_BASE_URL",
-    "MAGIC_HOUR_API_KEY": "MAGIC_HOUR_BASE_URL",
-    "AIML_API_KEY": "AIML_BASE_URL",
-    "FAL_KEY": "FAL_QUEUE_URL",
-}

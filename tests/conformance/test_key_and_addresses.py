@@ -129,7 +129,9 @@ async def test_an_address_for_uploads_that_cannot_be_used_makes_no_sense(
     bad = DISGUISES[disguise].format(host="elsewhere.example", path="/upload")
 
     def spoil(text: str) -> str:
-        return re.sub(r'("upload_url": )"[^"]+"', lambda found: found[1] + json.dumps(bad), text)
+        for put in vendor.puts:
+            text = text.replace(json.dumps(put.url), json.dumps(bad))
+        return text
 
     uploads = tuple(replace(each, reply=each.reply.rewritten(spoil)) for each in vendor.uploads)
     platform = Platform(replace(vendor, uploads=uploads))

@@ -25,12 +25,11 @@ from tests.service import Service
 from tests.standin import RunningStandIn
 from tests.vendors import VENDORS
 
-LANES = (
-    ("gooey",),
-    ("magic_hour",),
-    ("aiml_pixverse",),
-    ("fal_sync_lipsync", "fal_lipsync"),  # they share the storage that is to fail
+LANES = tuple(
+    tuple(vendor.name for vendor in VENDORS if vendor.base_url == base_url)
+    for base_url in dict.fromkeys(vendor.base_url for vendor in VENDORS)
 )
+"""Providers of one platform share the storage that is to fail: they take turns."""
 STAGES = ("upload", "put", "submit", "status", "result", "download")
 REFUSALS = ("401", "402", "403_auth", "403_credits", "422", "429", "500", "502", "503", "504")
 FAULTS = (*REFUSALS, "html", "truncated", "reset_before")

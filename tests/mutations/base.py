@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """``old`` stands once in ``file``; ``tests`` are pytest's names of tests, of which one fails."""
+    """``old`` stands once in ``file``; of ``tests``, named as pytest does, one must fail."""
 
     name: str
     file: str

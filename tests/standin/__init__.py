@@ -1,7 +1,7 @@
-"""All five platforms on one loopback port, over real sockets: the judge of what was paid for.
+"""All platforms on one loopback port, over real sockets: the judge of what was paid for.
 
 ``python -m tests.standin --port 19000 --folder /tmp/standin --seconds 2`` serves the platforms that
-`tests/vendors` describes, each under a prefix, with real uploads and real videos.
+`tests/vendors` describes, each under the name of its host, with real uploads and real videos.
 
 - ``GET /_seen`` tells what arrived: the orders with their files, how many of them were paid to each
   provider, files that were uploaded, keys that strayed to ``/files`` and requests nobody expects.
@@ -19,10 +19,12 @@ import sys
 import time
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
 from tests.service import free_port
+from tests.vendors import VENDORS
 from tests.vendors.base import KEY
 
 START_SECONDS = 20.0
@@ -41,15 +43,10 @@ class RunningStandIn:
     @property
     def settings(self) -> dict[str, str]:
         """The variables that make a service use the stand-in in place of the platforms."""
-        keys = ("GOOEY_API_KEY", "MAGIC_HOUR_API_KEY", "AIML_API_KEY", "FAL_KEY")
-        return dict.fromkeys(keys, KEY) | {
-            "GOOEY_BASE_URL": f"{self.base_url}/gooey",
-            "MAGIC_HOUR_BASE_URL": f"{self.base_url}/magic_hour",
-            "AIML_BASE_URL": f"{self.base_url}/aiml",
-            "FAL_QUEUE_URL": f"{self.base_url}/fal",
-            "FAL_REST_URL": f"{self.base_url}/fal-rest",
-            "ALLOW_PRIVATE_URLS": "true",
-        }
+        keys = {vendor.provider.key_variable: KEY for vendor in VENDORS}
+        addresses = {name: url for vendor in VENDORS for name, url in vendor.addresses.items()}
+        here = {name: f"{self.base_url}/{urlsplit(url).netloc}" for name, url in addresses.items()}
+        return {**keys, **here, "ALLOW_PRIVATE_URLS": "true"}
 
     def __enter__(self) -> Self:
         command = ["--port", str(self.port), "--folder", str(self.folder)]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import av
 import httpx
@@ -28,14 +29,10 @@ from tests.vendors import VENDORS
 from tests.vendors.base import HTML, Reply, Scene, Vendor, truncated
 
 PREFIXES = {
-    "https://api.gooey.ai": "/gooey",
-    "https://api.magichour.ai": "/magic_hour",
-    "https://videos.magichour.ai": "/files",
-    "https://api.aimlapi.com": "/aiml",
-    "https://queue.fal.run": "/fal",
-    "https://rest.fal.ai": "/fal-rest",
-    "https://v3.fal.media": "/files",
+    **{url: f"/{urlsplit(url).netloc}" for each in VENDORS for url in each.addresses.values()},
+    **{f"https://{urlsplit(put.url).netloc}": "/files" for each in VENDORS for put in each.puts},
 }
+"""Where the platforms' addresses are found here; what is put somewhere is kept as a file."""
 RESULTS = "/files/results/"
 RETRY_AFTER = "0.25"
 """Seconds that a 429 asks for, which tests can wait."""
@@ -209,7 +206,7 @@ class StandIn:
         fields = await request.json()
         text = json.dumps(fields)
         if vendor.token:
-            tokens = re.findall(re.escape(vendor.token) + r"-\d{5}", text)
+            tokens = re.findall(_numbered(vendor), text)
             known = [file for file in self.files.values() if any(t in file.address for t in tokens)]
             return fields, known
         links = {name: link for name, link in fields.items() if name.endswith("_url")}
@@ -222,7 +219,7 @@ class StandIn:
         if "authorization" in request.headers:
             self.strayed_keys.append(path)
         if request.method == "PUT":
-            vendor = next(each for each in VENDORS if each.token and f"{each.token}-" in path)
+            vendor = next(v for v in VENDORS if v.token and re.search(_numbered(v), path))
             fault = self._faulty(vendor, "put", Reply(b""))
             data = await request.body()
             if fault.status < 400:
@@ -269,6 +266,11 @@ class StandIn:
             return text
 
         return reply.rewritten(change)
+
+
+def _numbered(vendor: Vendor) -> str:
+    """A pattern of the token in the addresses of one upload."""
+    return re.escape(vendor.token) + r"-\d{5}"
 
 
 def rendered(reply: Reply) -> Response:

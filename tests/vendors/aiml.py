@@ -36,7 +36,7 @@ NO_FACE_ERROR = {"detail": [{**WHERE, "msg": NO_FACE, "type": "face_detection_er
 AIML = Vendor(
     provider=PixVerse,
     settings={"api_key": KEY},
-    base_url=BASE,
+    addresses={"AIML_BASE_URL": BASE},
     job=JOB,
     submit=Exchange(
         "POST",

@@ -71,7 +71,8 @@ class Vendor:
 
     provider: type[HttpProvider[Any]]
     settings: Mapping[str, str]
-    base_url: str
+    addresses: Mapping[str, str]
+    """Variables by which its addresses are set, and their defaults; the first is ``base_url``'s."""
     auth: str = "Bearer {}"
     job: str
     token: str = ""
@@ -101,6 +102,11 @@ class Vendor:
     def name(self) -> str:
         """As the gateway calls the provider."""
         return self.provider.name
+
+    @property
+    def base_url(self) -> str:
+        """Where orders go."""
+        return next(iter(self.addresses.values()))
 
     @property
     def origins(self) -> frozenset[str]:

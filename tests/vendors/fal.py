@@ -48,7 +48,7 @@ def fal(
     return Vendor(
         provider=provider,
         settings={"FAL_KEY": KEY},
-        base_url=BASE,
+        addresses={"FAL_QUEUE_URL": BASE, "FAL_REST_URL": "https://rest.fal.ai"},
         auth="Key {}",
         job=job,
         token="invented",

@@ -29,7 +29,7 @@ BROKE = Scene(Reply({"detail": RUN | {"run_time_sec": 0.2, "error": "Insufficien
 GOOEY = Vendor(
     provider=Gooey,
     settings={"api_key": KEY},
-    base_url=BASE,
+    addresses={"GOOEY_BASE_URL": BASE},
     job="m0rghxk55xfx",
     submit=Exchange(
         "POST",
