@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.mutations import MUTATIONS
@@ -26,7 +27,7 @@ ROOT = Path(__file__).parent.parent
 AT_ONCE = 2
 LONGEST = 240
 """Seconds that a run of tests may take; one that takes longer has noticed nothing."""
-PYTEST = ("-m", "pytest", "-x", "-q", "-p", "no:randomly", "-p", "no:cacheprovider")
+PYTEST = ("-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:randomly", "-p", "no:cacheprovider")
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "data", "build")
 
 
@@ -45,33 +46,38 @@ def main(words: Sequence[str]) -> int:
     chosen = [each for each in MUTATIONS if " ".join(words) in each.name]
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(AT_ONCE) as lanes:
         folder = Path(temporary)
-        sound = _run(_copy(folder / "sound"), _tests(chosen))
-        if sound.returncode != 0:
-            print(f"Nothing is broken yet, and these tests fail:\n{sound.stdout[-2000:]}")
+        # From here on the project may be worked on: what is broken are copies of this copy.
+        sound = _copy(ROOT, folder / "sound")
+        run = _run(sound, _tests(chosen))
+        if run.returncode != 0:
+            print(f"Nothing is broken yet, and these tests fail:\n{run.stdout[-2000:]}")
             return 1
-        numbered = ((folder / str(number), each) for number, each in enumerate(chosen))
-        outcomes = list(lanes.map(_tried, *zip(*numbered, strict=True)))
-    for outcome in outcomes:
-        told = outcome.caught_by or f"SURVIVED {outcome.trouble}".rstrip()
-        print(f"{outcome.mutation.name:66}{outcome.seconds:5.1f} s  {told}")
-    caught = sum(bool(outcome.caught_by) for outcome in outcomes)
-    print(f"\n{caught} of {len(outcomes)} faults were noticed.")
-    return caught < len(outcomes)
+        tried = lanes.map(partial(_tried, sound), chosen)
+        caught = sum(_noticed(outcome) for outcome in tried)
+    print(f"\n{caught} of {len(chosen)} faults were noticed.")
+    return caught < len(chosen)
+
+
+def _noticed(outcome: Outcome) -> bool:
+    told = outcome.caught_by or f"SURVIVED {outcome.trouble}".rstrip()
+    print(f"{outcome.mutation.name:66}{outcome.seconds:5.1f} s  {told}", flush=True)
+    return bool(outcome.caught_by)
 
 
 def _tests(mutations: Iterable[Mutation]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(test for mutation in mutations for test in mutation.tests))
 
 
-def _copy(folder: Path) -> Path:
-    shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+def _copy(tree: Path, folder: Path) -> Path:
+    shutil.copytree(tree, folder, ignore=LEFT_OUT)
     (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
     return folder
 
 
-def _tried(folder: Path, mutation: Mutation) -> Outcome:
+def _tried(sound: Path, mutation: Mutation) -> Outcome:
     began = time.monotonic()
-    broken = _copy(folder) / mutation.file
+    folder = _copy(sound, Path(tempfile.mkdtemp(dir=sound.parent)) / "broken")
+    broken = folder / mutation.file
     text = broken.read_text()
     if text.count(mutation.old) != 1:
         return Outcome(mutation, "", 0.0, f"(found {text.count(mutation.old)} times)")
