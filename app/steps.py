@@ -189,18 +189,27 @@ class Steps:
             await self._succeed(job, result, self._shortcomings(job, result))
 
     async def _copied(self, job: Job, video: Path) -> Media:
+        url = job.video.url if job.video else None
         for pause in (*DOWNLOAD_PAUSES, None):
             try:
-                if job.video and job.video.url:
-                    await self._tools.addresses.download(
-                        job.video.url, video, most_bytes=MOST_VIDEO_BYTES
-                    )
+                if url:
+                    await self._tools.addresses.download(url, video, most_bytes=MOST_VIDEO_BYTES)
                 return await self._look(preflight.describe, video)
             except (ProviderUnavailable, UnreadableMedia):
                 if pause is None:
                     raise
                 await self._tools.clock.sleep(pause)
+                url = await self._fresh_address(job) or url
         raise AssertionError("the last try either returns or raises")
+
+    async def _fresh_address(self, job: Job) -> str | None:
+        """Where the video is now: some vendors' links expire, and asking again gives another."""
+        assert job.ticket is not None
+        try:
+            update = await self._provider(job)[0].check(job.ticket)
+        except LipSyncError:
+            return None
+        return update.video.url if update.video else None
 
     def _shortcomings(self, job: Job, result: Media) -> tuple[str, ...]:
         spoken, shown = job.audio.duration or 0, result.duration or 0

@@ -172,6 +172,15 @@ def test_a_result_that_cannot_be_fetched_at_once_is_fetched_again(
     assert gateway.client.get(job["download_url"]).status_code == 200
 
 
+def test_a_link_that_has_expired_is_asked_for_anew(
+    gateway: Service, standin: RunningStandIn, clip: Path, speech: Path
+) -> None:
+    standin.fail("magic_hour", "download", "expired")
+    job = gateway.order(clip, speech, provider="magic_hour").json()
+    assert job["status"] == "success"
+    assert gateway.client.get(job["download_url"]).status_code == 200
+
+
 def test_without_a_face_or_without_speech_nothing_is_paid(
     gateway: Service,
     standin: RunningStandIn,

@@ -33,6 +33,8 @@ class Order:
     ending: Scene | None = None
     checks: int = 0
     downloads: int = 0
+    expired_with: int = -1
+    """How often it had been asked after when its link ceased to work."""
 
     def described(self) -> dict[str, Any]:
         """The order as `/_seen` tells it."""

@@ -228,7 +228,12 @@ class StandIn:
         order = self.orders.get(Path(path).stem) if path.startswith(RESULTS) else None
         if order is None:
             return Response(status_code=404)
-        fault = self._faulty(order.vendor, "download", Reply(b""))
+        kind = self._fault(order.vendor, "download")
+        if kind == "expired":
+            order.expired_with = order.checks
+        if order.expired_with == order.checks:
+            return Response(status_code=403)
+        fault = self._struck(order.vendor, kind, Reply(b""))
         if fault.status >= 400:
             return rendered(fault)
         order.downloads += request.method == "GET"
