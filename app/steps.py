@@ -199,7 +199,7 @@ class Steps:
                 if pause is None:
                     raise
                 await self._tools.clock.sleep(pause)
-                url = await self._fresh_address(job) or url
+                url = url and (await self._fresh_address(job) or url)
         raise AssertionError("the last try either returns or raises")
 
     async def _fresh_address(self, job: Job) -> str | None:
