@@ -63,7 +63,8 @@ def serve(host: str, port: int) -> int:
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket that listens. Raises SettingsError where that cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as door:
+    # The protocol is named because asyncio sends small answers at once only where it is.
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((host, port))
