@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import statistics
 import subprocess
@@ -11,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -46,6 +47,7 @@ def main() -> None:
         _starting(Path(folder))
         _uploading(Path(folder))
         _answering(Path(folder))
+        _handing_over(Path(folder))
         _idling(Path(folder))
 
 
@@ -122,6 +124,60 @@ def _answering(folder: Path) -> None:
         f"GET /lipsync/{{id}} while rendering: p50 {took[len(took) // 2]:.1f} ms, "
         f"p99 {took[len(took) * 99 // 100]:.1f} ms, max {took[-1]:.1f} ms ({len(took)} requests)"
     )
+
+
+def _handing_over(folder: Path) -> None:
+    """From the last byte of an order to the first byte that a hosted provider gets."""
+    audio = folder / "order.wav"
+    write_wav(speak("Please bring my mother a big warm apple pie."), audio)
+    with _listening_provider() as (port, arrivals):
+        keys = {"GOOEY_API_KEY": "none", "GOOEY_BASE_URL": f"http://127.0.0.1:{port}"}
+        with _run(_command(), folder / "handing-over", **keys) as (client, _):
+            took = []
+            for _ in range(12):
+                with sample_photo().open("rb") as face, audio.open("rb") as voice:
+                    form = {"image": face, "audio": voice}
+                    fields = {"provider": "gooey", "wait": "0"}
+                    request = client.build_request("POST", "/lipsync", files=form, data=fields)
+                    body = request.read()
+                sent = _sending(client, request.headers["content-type"], body)
+                took.append((arrivals.get(timeout=30) - sent) * 1000)
+    took = sorted(took[2:])
+    middle = statistics.median(took)
+    print(f"order received to first byte at the provider: {middle:.0f} ms ({len(took)} orders)")
+
+
+def _sending(client: httpx.Client, kind: str, body: bytes) -> float:
+    """Send an order; the moment at which its last byte was handed to the system."""
+    sent = 0.0
+
+    def stream() -> Iterator[bytes]:
+        nonlocal sent
+        yield body
+        sent = time.perf_counter()
+
+    headers = {"Content-Type": kind, "Content-Length": str(len(body))}
+    client.post("/lipsync", content=stream(), headers=headers).raise_for_status()
+    return sent
+
+
+@contextmanager
+def _listening_provider() -> Iterator[tuple[int, queue.Queue[float]]]:
+    """A provider that notes when it is spoken to, and hangs up."""
+    arrivals: queue.Queue[float] = queue.Queue()
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def listen() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = door.accept()
+                    with caller:
+                        caller.recv(1)
+                        arrivals.put(time.perf_counter())
+
+        threading.Thread(target=listen, daemon=True).start()
+        yield door.getsockname()[1], arrivals
+        door.shutdown(socket.SHUT_RDWR)
 
 
 def _idling(folder: Path) -> None:
