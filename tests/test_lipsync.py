@@ -37,6 +37,7 @@ def test_a_photo_and_speech_become_a_job_that_succeeded(job: dict[str, Any]) -> 
     assert job["finished_at"].endswith("Z")
     assert job["error"] is None
     assert job["warnings"] == []
+    assert "gooey_url" not in job
 
 
 def test_the_video_plays_with_sound_and_is_as_long_as_the_speech(

@@ -222,7 +222,9 @@ class LipsyncRoutes:
         return FileResponse(sent.path)
 
     def _answer(self, job: Job, status: int, headers: Mapping[str, str]) -> JSONResponse:
-        return JSONResponse(job_out(job, self.sign).model_dump(mode="json"), status, dict(headers))
+        others = None if job.provider == "gooey" else {"gooey_url"}
+        told = job_out(job, self.sign).model_dump(mode="json", exclude=others)
+        return JSONResponse(told, status, dict(headers))
 
     async def _existing(self, job_id: str) -> Job:
         job = await self.store.find(job_id)
