@@ -96,7 +96,8 @@ class Steps:
         wanted = _plan(job, provider, options)
         told = tuple(dict.fromkeys((*job.warnings, *wanted.warnings)))
         if not (wanted.animate or wanted.face_steps or wanted.audio_steps):
-            await self._store.save(job.id, warnings=told)
+            if told != job.warnings:
+                await self._store.save(job.id, warnings=told)
             return
         await self._note(job, Phase.CONVERTING)
         folder = self._tools.archive.folder(job.id)
