@@ -21,6 +21,7 @@ from app.api.access import Door, Links, link_secret
 from app.api.lipsync import LipsyncRoutes
 from app.api.orders import Counter
 from app.archive import Archive
+from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
 from app.media.face import face_models_dir
 from app.polling import RealClock
@@ -64,7 +65,8 @@ class _Rooms:
     def __init__(self, settings: Settings, local: LocalConfig) -> None:
         self.data = _data_folder(settings)
         self.links = Links(link_secret(self.data))
-        self.store = Store(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}", root=self.data)
+        self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
+        self.store = Store(self.database, root=self.data)
         self.archive = Archive(self.data / "jobs")
         self.inspections = WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True)
         trust = httpx.create_ssl_context()
@@ -97,8 +99,8 @@ class _Rooms:
         async with AsyncExitStack() as closing:
             closing.push_async_callback(self.vendors.aclose)
             closing.push_async_callback(self.outside.aclose)
-            await self.store.open()
-            closing.push_async_callback(self.store.close)
+            await self.database.open()
+            closing.push_async_callback(self.database.close)
             await asyncio.to_thread(self.archive.sweep, await self.store.ids())
             closing.push_async_callback(self.inspections.close)
             closing.push_async_callback(self.local.close)

@@ -126,6 +126,10 @@ class Order:
     """Where anybody can fetch the face and the audio, if the outside reaches this service."""
     sync_mode: SyncMode | None = None
     """What the provider is to do where face and audio differ in length."""
+    text: str | None = None
+    """The words that ``audio`` speaks, where they are known."""
+    voice: str | None = None
+    """The name of the voice that was asked to speak them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +169,13 @@ class Job:
     base_url: str
     candidates: tuple[str, ...] = ()
     """Whom to ask next if the provider verifiably refuses."""
+    text: str | None = None
+    """The words that ``audio`` speaks, where the caller sent words instead of sound."""
+    voice: str | None = None
+    callback_url: str | None = None
+    """Who is told when the job is final."""
+    max_cost: float | None = None
+    """What the caller would pay at most, in the provider's own unit."""
     sent_face: Media | None = None
     """What the provider was sent, when that is not what came."""
     sent_audio: Media | None = None
@@ -178,3 +189,8 @@ class Job:
     warnings: tuple[str, ...] = ()
     error: Mapping[str, object] | None = None
     finished_at: datetime | None = None
+    cancel_asked_at: datetime | None = None
+    owner: str | None = None
+    """The replica that carries the job out: nobody else writes its row while it is under way."""
+    revision: int = 0
+    """Grows with every change of the row."""

@@ -17,9 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
+from app.database import keep_safe
 from app.model import Job
 from app.steps import Steps
-from app.store import Store, keep_safe
+from app.store import Store
 
 STEPS = "2"
 """Changes only when the steps do: jobs under way are only taken up by the version they began in."""

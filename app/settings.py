@@ -12,6 +12,7 @@ from pydantic import (
     PlainValidator,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
     field_validator,
 )
@@ -53,6 +54,10 @@ class Settings(BaseSettings):
     lipsync_timeout_seconds: PositiveFloat = 120
     job_timeout_seconds: PositiveFloat = 1800
     data_dir: Path = Path("./data")
+    database_url: str | None = Field(default=None, repr=False)
+    storage_url: str | None = None
+    retention_hours: PositiveFloat = 168
+    webhook_secret: SecretStr | None = None
     public_base_url: HttpUrl | None = None
     api_keys: Words = Field(default=(), repr=False)
     cors_allow_origins: Words = ("*",)

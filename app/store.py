@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.database import METADATA, Database
 from app.model import Job, Kind, Media, Phase, State, Video
 
-_metadata = sa.MetaData()
 _jobs = sa.Table(
     "jobs",
-    _metadata,
+    METADATA,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("provider", sa.String, nullable=False),
     sa.Column("state", sa.String, nullable=False, index=True),
@@ -29,6 +28,9 @@ _jobs = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),  # seconds since 1970, UTC
     sa.Column("finished_at", sa.Float),
     sa.Column("submitting_at", sa.Float),  # the intent: about to submit, and perhaps paid for
+    sa.Column("cancel_asked_at", sa.Float),
+    sa.Column("owner", sa.String),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
     sa.Column("progress", sa.Float),
     sa.Column("message", sa.String),
     sa.Column("base_url", sa.String, nullable=False),
@@ -36,6 +38,10 @@ _jobs = sa.Table(
     sa.Column("audio", sa.JSON, nullable=False),
     sa.Column("options", sa.JSON, nullable=False),
     sa.Column("candidates", sa.JSON, nullable=False),
+    sa.Column("text", sa.String),
+    sa.Column("voice", sa.String),
+    sa.Column("callback_url", sa.String),
+    sa.Column("max_cost", sa.Float),
     sa.Column("sent_face", sa.JSON(none_as_null=True)),
     sa.Column("sent_audio", sa.JSON(none_as_null=True)),
     sa.Column("cost", sa.JSON(none_as_null=True)),
@@ -45,26 +51,18 @@ _jobs = sa.Table(
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("error", sa.JSON(none_as_null=True)),
 )
+_MOMENTS = ("finished_at", "submitting_at", "cancel_asked_at")
 _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 _UNFINISHED = _jobs.c.state.in_([State.QUEUED, State.PROCESSING])
 
 
 class Store:
-    """The jobs table in a database of its own. Paths are kept relative to ``root``."""
+    """The jobs table. Paths are kept relative to ``root``."""
 
-    def __init__(self, url: str, *, root: Path) -> None:
-        self._engine = _engine(url)
+    def __init__(self, database: Database, *, root: Path) -> None:
+        self._engine = database.engine
         self._root = root
         self._news: dict[str, asyncio.Event] = {}
-
-    async def open(self) -> None:
-        """Make the table where there is none."""
-        async with self._engine.begin() as connection:
-            await connection.run_sync(_metadata.create_all)
-
-    async def close(self) -> None:
-        """Let go of the database."""
-        await self._engine.dispose()
 
     async def check(self) -> None:
         """Raise what the database raises when it cannot be written to."""
@@ -86,6 +84,7 @@ class Store:
     async def save(self, job_id: str, **changes: object) -> bool:
         """Write what has changed. False, and nothing written, once the job is final."""
         values = {name: self._value(value) for name, value in changes.items()}
+        values["revision"] = _jobs.c.revision + 1
         change = sa.update(_jobs).where(_jobs.c.id == job_id, _UNFINISHED).values(values)
         async with self._engine.begin() as connection:
             written = (await connection.execute(change)).rowcount > 0
@@ -161,8 +160,7 @@ class Store:
                 "state": State(row["state"]),
                 "phase": Phase(row["phase"]),
                 "created_at": _time(row["created_at"]),
-                "finished_at": _time(row["finished_at"]) if row["finished_at"] else None,
-                "submitting_at": _time(row["submitting_at"]) if row["submitting_at"] else None,
+                **{name: _time(row[name]) if row[name] else None for name in _MOMENTS},
                 "video": _video(row["video"]) if row["video"] else None,
                 **{name: self._media(row[name]) for name in _MEDIA},
                 "candidates": tuple(row["candidates"]),
@@ -183,16 +181,3 @@ def _video(facts: Mapping[str, Any]) -> Video:
 
 def _time(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _engine(url: str) -> AsyncEngine:
-    engine = create_async_engine(url)
-    if engine.dialect.name == "sqlite":
-        sa.event.listen(engine.sync_engine, "connect", keep_safe)
-    return engine
-
-
-def keep_safe(connection: Any, _record: object) -> None:
-    """Make SQLite survive a loss of power, and let readers and the writer work side by side."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
-        connection.execute(f"PRAGMA {pragma}")

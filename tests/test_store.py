@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from app.database import Database
 from app.model import Job, Kind, Media, Phase, State
 from app.store import Store
 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = Store(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}", root=tmp_path)
-    await store.open()
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}")
+    store = Store(database, root=tmp_path)
+    await database.open()
     await store.add(_job(tmp_path))
     yield store
-    await store.close()
+    await database.close()
 
 
 def _job(folder: Path) -> Job:

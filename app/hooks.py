@@ -1,0 +1,1 @@
+"""Tells callers when their job is final: signed webhooks, sent until they arrive."""

@@ -1,0 +1,1 @@
+"""Speech from text: the voices there are, and what they say."""
