@@ -18,6 +18,7 @@ from app.addresses import Addresses, public
 from app.api import problems, service
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
+from app.api.files import FileRoutes
 from app.api.lipsync import LipsyncRoutes
 from app.api.orders import Counter
 from app.archive import Archive
@@ -28,6 +29,7 @@ from app.polling import RealClock
 from app.providers import AUTO, HTTP_PROVIDERS, Providers
 from app.providers.http import CONNECTIONS
 from app.providers.local import Local, LocalConfig
+from app.results import Results
 from app.runner import Runner
 from app.settings import Settings, SettingsError, read
 from app.steps import Steps, Tools
@@ -76,15 +78,24 @@ class _Rooms:
         self.models = _face_models(local)
         self.local = Local(local, models=self.models, job_seconds=settings.job_timeout_seconds)
         self.providers = _providers(settings, self.local, self.vendors)
-        tools = Tools(
+        clock = RealClock()
+        results = Results(
             self.store,
             self.archive,
             self.providers,
             self.inspections,
             Addresses(self.outside, allow_private=settings.allow_private_urls),
+            clock,
+        )
+        tools = Tools(
+            self.store,
+            self.archive,
+            self.providers,
+            self.inspections,
+            results,
             self.local.animate,
             _link(settings, self.links),
-            RealClock(),
+            clock,
         )
         steps = Steps(
             tools,
@@ -125,8 +136,9 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     hold = settings.lipsync_timeout_seconds
     # An address without a signature is shorter, and as good where nobody needs a key.
     sign = rooms.links.sign if settings.api_keys else str
-    lipsync = LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing, sign, rooms.links)
+    lipsync = LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing, sign)
     app.include_router(lipsync.router())
+    app.include_router(FileRoutes(rooms.store, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(service.routes({"store": rooms.store.check}))
     service.install_docs(app)

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import structlog
 
-from app.addresses import Addresses
 from app.archive import Archive
 from app.errors import (
     Charged,
@@ -36,20 +35,13 @@ from app.model import Job, Media, Order, Phase, State, Update
 from app.polling import REMEMBERED_JOBS, Clock, Usual, follow
 from app.providers import Providers
 from app.providers.base import Provider
+from app.results import Results
 from app.store import Store
 from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 
-CHECK_SECONDS = 60
 CONVERT_SECONDS = 900
-MOST_VIDEO_BYTES = 2_000_000_000
-DOWNLOAD_PAUSES = (1.0, 3.0, 9.0, 27.0)
-"""Seconds between attempts to fetch a video that is already paid for."""
-NOTICEABLE = 0.5
-"""Seconds by which a video may be shorter than the audio before its caller is told."""
-
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 Animate = Callable[[Media, Media, Path], Awaitable[None]]
 """Makes a video of a still that seems to speak, for providers that take videos only."""
 
@@ -62,7 +54,7 @@ class Tools:
     archive: Archive
     providers: Providers
     inspections: WorkerPool
-    addresses: Addresses
+    results: Results
     animate: Animate
     link: Callable[[str], str] | None
     """Makes a path an address that anybody can fetch, if the outside reaches this service."""
@@ -88,7 +80,9 @@ class Steps:
         """Is there a face, is there speech? Before anything is spent on them."""
         log.info("a job begins", job_id=job.id, provider=job.provider)
         await self._note(job, Phase.CHECKING)
-        await self._look(preflight.check, job.face, job.audio, self._models)
+        await preflight.look(
+            self._tools.inspections, preflight.check, job.face, job.audio, self._models
+        )
 
     async def convert(self, job: Job) -> None:
         """Make of what came what the provider takes, where that is not the same."""
@@ -105,7 +99,7 @@ class Steps:
         if wanted.animate:
             animated = folder / "animated.mp4"
             await self._tools.animate(job.face, job.audio, animated)
-            face = await self._look(preflight.describe, animated)
+            face = await preflight.look(self._tools.inspections, preflight.describe, animated)
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
         await self._store.save(job.id, sent_face=face, sent_audio=audio, warnings=told)
 
@@ -177,61 +171,7 @@ class Steps:
     async def keep(self, job: Job) -> None:
         """Have a copy of our own of what came out, and say what is not as it should be."""
         await self._note(job, Phase.ARCHIVING)
-        video = self._tools.archive.video(job.id)
-        rendered = job.video.path if job.video else None
-        if rendered and rendered.exists():
-            rendered.replace(video)
-        try:
-            result = await self._copied(job, video)
-        except LipSyncError as problem:
-            # It was paid for: a video that only the provider has is better than none.
-            await self._succeed(job, None, (f"The video could not be copied: {problem.detail}",))
-        else:
-            await self._succeed(job, result, self._shortcomings(job, result))
-
-    async def _copied(self, job: Job, video: Path) -> Media:
-        url = job.video.url if job.video else None
-        for pause in (*DOWNLOAD_PAUSES, None):
-            try:
-                if url:
-                    await self._tools.addresses.download(url, video, most_bytes=MOST_VIDEO_BYTES)
-                return await self._look(preflight.describe, video)
-            except (ProviderUnavailable, UnreadableMedia):
-                if pause is None:
-                    raise
-                await self._tools.clock.sleep(pause)
-                url = url and (await self._fresh_address(job) or url)
-        raise AssertionError("the last try either returns or raises")
-
-    async def _fresh_address(self, job: Job) -> str | None:
-        """Where the video is now: some vendors' links expire, and asking again gives another."""
-        assert job.ticket is not None
-        try:
-            update = await self._provider(job)[0].check(job.ticket)
-        except LipSyncError:
-            return None
-        return update.video.url if update.video else None
-
-    def _shortcomings(self, job: Job, result: Media) -> tuple[str, ...]:
-        spoken, shown = job.audio.duration or 0, result.duration or 0
-        if shown >= spoken - NOTICEABLE:
-            return ()
-        hint = self._tools.providers.by_name[job.provider].short_video_hint
-        told = f"The video is {shown:.1f} seconds long, shorter than the audio ({spoken:.1f})."
-        return (f"{told} {hint}" if hint else told,)
-
-    async def _succeed(self, job: Job, result: Media | None, warnings: tuple[str, ...]) -> None:
-        log.info("a job succeeded", job_id=job.id, provider=job.provider)
-        await self._store.save(
-            job.id,
-            state=State.SUCCESS,
-            phase=Phase.DONE,
-            progress=1.0,
-            message="Lip-sync video generated successfully!",
-            result=result,
-            warnings=(*job.warnings, *warnings),
-            finished_at=datetime.now(UTC),
-        )
+        await self._tools.results.keep(job)
 
     async def _fail(self, job: Job, error: LipSyncError) -> None:
         log.info("a job failed", job_id=job.id, provider=job.provider, code=error.code)
@@ -263,12 +203,6 @@ class Steps:
             video=update.video,
             cost=cost if job.cost else None,
         )
-
-    async def _look(self, function: Callable[..., T], *args: object) -> T:
-        try:
-            return await self._tools.inspections.run(function, *args, seconds=CHECK_SECONDS)
-        except (WorkerDied, WorkerTimedOut, MemoryError):
-            raise UnreadableMedia("The files take too long or too much memory to read.") from None
 
     def _provider(self, job: Job) -> tuple[Provider, Any]:
         provider = self._tools.providers.choose(job.provider)

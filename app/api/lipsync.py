@@ -1,4 +1,4 @@
-"""The job resource: make one, read it, play its video."""
+"""The job resource: make one, and read it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
-from starlette.responses import FileResponse, JSONResponse
+from starlette.responses import JSONResponse
 
-from app.api.access import Links
 from app.api.orders import Counter
 from app.api.problems import JobProblem, documented, recall
 from app.api.schemas import UNFINISHED, JobOut, job_out
@@ -108,7 +107,6 @@ class LipsyncRoutes:
     hold_seconds: float
     closing: asyncio.Event
     sign: Callable[[str], str]
-    links: Links
 
     def router(self) -> APIRouter:
         """The routes, described for OpenAPI."""
@@ -136,21 +134,6 @@ class LipsyncRoutes:
             response_model=JobOut,
             responses=documented(NotFound, InvalidRequest),
         )
-        video = "/lipsync/{job_id}/video"
-        router.add_api_route(video, self.video, methods=["HEAD"], include_in_schema=False)
-        router.add_api_route(
-            video,
-            self.video,
-            summary="The video",
-            response_class=FileResponse,
-            responses={
-                200: {"content": {"video/mp4": {}}, "description": "The MP4"},
-                206: {"content": {"video/mp4": {}}, "description": "What `Range` asks for"},
-                **documented(NotFound, InvalidRequest),
-            },
-        )
-        inputs = "/lipsync/{job_id}/inputs/{name}"
-        router.add_api_route(inputs, self.input, methods=["GET", "HEAD"], include_in_schema=False)
         return router
 
     async def create(
@@ -193,33 +176,6 @@ class LipsyncRoutes:
         """The job resource; with `wait` it is answered once the job is final, or time is up."""
         job = await self._finished(await self._existing(job_id), wait)
         return self._answer(job, 200, {} if job.state.final else {"Retry-After": _ASK_AGAIN_IN})
-
-    async def video(
-        self,
-        job_id: str,
-        download: Annotated[bool, Query(description="save it instead of playing it")] = False,
-    ) -> FileResponse:
-        """The finished MP4, also in ranges, as players and downloads ask for it."""
-        job = await self._existing(job_id)
-        if job.result is None or not await asyncio.to_thread(job.result.path.exists):
-            raise NotFound(f"The job {job_id} has no video.")
-        return FileResponse(
-            job.result.path,
-            media_type="video/mp4",
-            filename=f"{job_id}.mp4",
-            content_disposition_type="attachment" if download else "inline",
-            headers={"Cross-Origin-Resource-Policy": "cross-origin"},
-        )
-
-    async def input(
-        self, job_id: str, name: Literal["face", "audio"], request: Request
-    ) -> Response:
-        """What a provider was promised a link to: only with a signature that is still good."""
-        if not self.links.allow(request.url.path, request.url.query):
-            raise Unauthorized
-        job = await self._existing(job_id)
-        sent = {"face": job.sent_face or job.face, "audio": job.sent_audio or job.audio}[name]
-        return FileResponse(sent.path)
 
     def _answer(self, job: Job, status: int, headers: Mapping[str, str]) -> JSONResponse:
         others = None if job.provider == "gooey" else {"gooey_url"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutations.base import Mutation
 
 STEPS = "app/steps.py"
+RESULTS = "app/results.py"
 POLLING = "app/polling.py"
 STORE = "app/store.py"
 ADDRESSES = "app/addresses.py"
@@ -72,7 +73,7 @@ JOBS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a paid video is fetched only once",
-        STEPS,
+        RESULTS,
         "DOWNLOAD_PAUSES = (1.0, 3.0, 9.0, 27.0)",
         "DOWNLOAD_PAUSES: tuple[float, ...] = ()",
         (HOSTED + "a_result_that_cannot_be_fetched_at_once_is_fetched_again",),
