@@ -24,6 +24,7 @@ from app.api.orders import Counter
 from app.archive import Archive
 from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
+from app.inspections import Inspections
 from app.media.face import face_models_dir
 from app.polling import RealClock
 from app.providers import AUTO, HTTP_PROVIDERS, Providers
@@ -70,13 +71,15 @@ class _Rooms:
         self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
         self.store = Store(self.database, root=self.data)
         self.archive = Archive(self.data / "jobs")
-        self.inspections = WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True)
         trust = httpx.create_ssl_context()
         self.vendors = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, limits=VENDOR_LIMITS)
         # Its requests go to addresses that were checked, so no proxy may stand in between.
         self.outside = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, trust_env=False)
-        self.models = _face_models(local)
-        self.local = Local(local, models=self.models, job_seconds=settings.job_timeout_seconds)
+        models = _face_models(local)
+        self.inspections = Inspections(
+            WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True), models=models
+        )
+        self.local = Local(local, models=models, job_seconds=settings.job_timeout_seconds)
         self.providers = _providers(settings, self.local, self.vendors)
         clock = RealClock()
         results = Results(
@@ -99,7 +102,6 @@ class _Rooms:
         )
         steps = Steps(
             tools,
-            models=self.models,
             job_seconds=settings.job_timeout_seconds,
             failover=settings.provider_failover,
         )

@@ -11,12 +11,11 @@ import structlog
 from app.addresses import Addresses
 from app.archive import Archive
 from app.errors import LipSyncError, ProviderUnavailable, UnreadableMedia
-from app.media import preflight
+from app.inspections import Inspections
 from app.model import Job, Media, Phase, State
 from app.polling import Clock
 from app.providers import Providers
 from app.store import Store
-from app.workers import WorkerPool
 
 MOST_VIDEO_BYTES = 2_000_000_000
 DOWNLOAD_PAUSES = (1.0, 3.0, 9.0, 27.0)
@@ -34,7 +33,7 @@ class Results:
     store: Store
     archive: Archive
     providers: Providers
-    inspections: WorkerPool
+    inspections: Inspections
     addresses: Addresses
     clock: Clock
 
@@ -58,7 +57,7 @@ class Results:
             try:
                 if url:
                     await self.addresses.download(url, video, most_bytes=MOST_VIDEO_BYTES)
-                return await preflight.look(self.inspections, preflight.describe, video)
+                return await self.inspections.describe(video)
             except (ProviderUnavailable, UnreadableMedia):
                 if pause is None:
                     raise

@@ -28,7 +28,7 @@ from app.errors import (
     TooLong,
     UnreadableMedia,
 )
-from app.media import preflight
+from app.inspections import Inspections
 from app.media.convert import carry_out
 from app.media.plan import Plan, plan
 from app.model import Job, Media, Order, Phase, State, Update
@@ -37,7 +37,7 @@ from app.providers import Providers
 from app.providers.base import Provider
 from app.results import Results
 from app.store import Store
-from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
+from app.workers import WorkerDied, WorkerTimedOut
 
 CONVERT_SECONDS = 900
 
@@ -53,7 +53,7 @@ class Tools:
     store: Store
     archive: Archive
     providers: Providers
-    inspections: WorkerPool
+    inspections: Inspections
     results: Results
     animate: Animate
     link: Callable[[str], str] | None
@@ -68,10 +68,9 @@ class Steps:
     ``settle`` decides what becomes of the job then.
     """
 
-    def __init__(self, tools: Tools, *, models: Path, job_seconds: float, failover: bool) -> None:
+    def __init__(self, tools: Tools, *, job_seconds: float, failover: bool) -> None:
         self._tools = tools
         self._store = tools.store
-        self._models = models
         self._job_seconds = job_seconds
         self._failover = failover
         self._usual: dict[str, Usual] = {}
@@ -80,9 +79,7 @@ class Steps:
         """Is there a face, is there speech? Before anything is spent on them."""
         log.info("a job begins", job_id=job.id, provider=job.provider)
         await self._note(job, Phase.CHECKING)
-        await preflight.look(
-            self._tools.inspections, preflight.check, job.face, job.audio, self._models
-        )
+        await self._tools.inspections.check(job.face, job.audio)
 
     async def convert(self, job: Job) -> None:
         """Make of what came what the provider takes, where that is not the same."""
@@ -99,7 +96,7 @@ class Steps:
         if wanted.animate:
             animated = folder / "animated.mp4"
             await self._tools.animate(job.face, job.audio, animated)
-            face = await preflight.look(self._tools.inspections, preflight.describe, animated)
+            face = await self._tools.inspections.describe(animated)
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
         await self._store.save(job.id, sent_face=face, sent_audio=audio, warnings=told)
 

@@ -6,28 +6,26 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from app.api.problems import invalid
-from app.api.uploads import MEGABYTE, Form, Slot, Upload, drain, receive
+from app.api.uploads import MEGABYTE, Form, Slot, drain, receive
 from app.archive import Archive
-from app.errors import InvalidRequest, Overloaded, UnreadableMedia
-from app.media.probe import Limits, probe_audio, probe_face
+from app.errors import InvalidRequest, Overloaded
+from app.inspections import Inspections
+from app.media.probe import Limits
 from app.model import Job, Media, Phase, State
 from app.providers import AUTO, Providers
 from app.providers.base import Options, Provider
 from app.settings import Settings
 from app.store import Store
-from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 
-_PROBE_SECONDS = 30
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BUSY_FOR = 10
 """Seconds after which a caller may find room again."""
@@ -49,7 +47,7 @@ class Counter:
     store: Store
     archive: Archive
     providers: Providers
-    inspections: WorkerPool
+    inspections: Inspections
 
     async def take(self, request: Request) -> tuple[Job, float | None]:
         """Make a job of a request, and say how long its caller wants to wait, in seconds.
@@ -109,25 +107,19 @@ class Counter:
 
     async def _look_into(self, form: Form) -> tuple[Media, Media]:
         limits = Limits(max_seconds=self.settings.max_media_seconds)
-        face = asyncio.create_task(self._probe(probe_face, form.files["image"], limits))
-        audio = asyncio.create_task(self._probe(probe_audio, form.files["audio"], limits))
+        image, sound = form.files["image"], form.files["audio"]
         # Both are looked into at once, but it is always the image's fault that is told first.
+        face = asyncio.create_task(
+            self.inspections.face(image.path, sha256=image.sha256, limits=limits)
+        )
+        audio = asyncio.create_task(
+            self.inspections.audio(sound.path, sha256=sound.sha256, limits=limits)
+        )
         await asyncio.wait((face, audio))
         for fault in [face.exception(), audio.exception()]:
             if fault:
                 raise fault
         return face.result(), audio.result()
-
-    async def _probe(self, probe: Callable[..., Media], upload: Upload, limits: Limits) -> Media:
-        try:
-            return await self.inspections.run(
-                partial(probe, upload.path, sha256=upload.sha256, limits=limits),
-                seconds=_PROBE_SECONDS,
-            )
-        except (WorkerDied, WorkerTimedOut, MemoryError):
-            raise UnreadableMedia(
-                f"The {upload.path.name} takes too long or too much memory to read."
-            ) from None
 
     def _base_url(self, request: Request) -> str:
         return str(self.settings.public_base_url or request.base_url).rstrip("/")

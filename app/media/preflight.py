@@ -3,47 +3,45 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import NoFace, NoSpeech, UnreadableMedia
+from app.errors import NoFace, NoSpeech
 from app.media.decode import iter_video, load_image, read_audio
 from app.media.face import FaceMesh
 from app.media.probe import Limits, probe_face
 from app.media.voice import has_speech
 from app.model import Kind, Media
-from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 
 SPEECH_RATE = 16_000
 SIDE = 1280
 """Pixels: enough to see any face that is large enough to animate."""
 LOOKS = 12
 """How many frames of a video are looked at, a second apart: a face may enter late."""
-LOOK_SECONDS = 60
-
-T = TypeVar("T")
 
 
-async def look(inspections: WorkerPool, function: Callable[..., T], *args: object) -> T:
-    """Have a worker process look into files. Raises UnreadableMedia for what it cannot digest."""
-    try:
-        return await inspections.run(function, *args, seconds=LOOK_SECONDS)
-    except (WorkerDied, WorkerTimedOut, MemoryError):
-        raise UnreadableMedia("The files take too long or too much memory to read.") from None
-
-
-def check(face: Media, audio: Media, models: Path) -> None:
-    """Raise NoFace or NoSpeech when an order cannot become a talking video."""
-    if not has_speech(read_audio(audio.path, SPEECH_RATE), SPEECH_RATE):
-        raise NoSpeech
-    mesh = FaceMesh(models)
+def find_face(face: Media, models: Path) -> None:
+    """Raise NoFace when nobody is in the picture; ``models`` is the folder of the networks."""
+    mesh = _mesh(models)
     if not any(mesh.best_face(picture) for picture in _pictures(face)):
         raise NoFace
+
+
+def find_speech(audio: Media) -> None:
+    """Raise NoSpeech when nobody speaks."""
+    if not has_speech(read_audio(audio.path, SPEECH_RATE), SPEECH_RATE):
+        raise NoSpeech
+
+
+@cache
+def _mesh(models: Path) -> FaceMesh:
+    # Loading the networks takes longer than looking for a face with them.
+    return FaceMesh(models)
 
 
 def describe(video: Path) -> Media:
