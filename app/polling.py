@@ -20,6 +20,8 @@ from app.model import State, Ticket, Update
 
 LONGEST_BACKOFF = 60.0
 """Seconds between checks while a provider cannot be asked and does not say when it can."""
+GONE_AFTER = 10
+"""How often in a row a provider says that a job is gone before it is believed: some minutes."""
 CHECKS_PER_LAG_SECOND = 36
 """How many checks it is worth to notice the end of a job a second earlier."""
 REMEMBERED_JOBS = 32
@@ -117,6 +119,8 @@ class Pace:
     overhead: float = 0.0
     per_second: float = 0.0
     longest: float = 30.0
+    gone: frozenset[int] = frozenset({404, 410})
+    """HTTP statuses by which a provider that repeats them says that there will be no video."""
 
     @property
     def constant(self) -> bool:
@@ -167,7 +171,8 @@ async def follow(
     Expects a job of ``media_seconds`` that was ordered ``waited`` seconds ago to take what
     ``usual`` tells, and tells it in turn what the job took. A retryable error is forgiven for as
     long as patience lasts, because a job that was paid for must not be lost to an outage: the next
-    check comes when the error's ``retry_after`` says, or after ever longer naps.
+    check comes when the error's ``retry_after`` says, or after ever longer naps. Only where the
+    provider itself says again and again that there is no such job, it is believed.
 
     Raises any other error of a check, and TimedOut after ``patience`` seconds and a last look.
     """
@@ -180,9 +185,9 @@ async def follow(
         try:
             update = await provider.check(ticket)
         except LipSyncError as error:
-            if not error.retryable:
-                raise
             stumbles.append(error)
+            if not error.retryable or _gone(stumbles, pace):
+                raise
             unfinished_at = None
         else:
             stumbles.clear()
@@ -233,6 +238,13 @@ def _after(stumbles: Sequence[LipSyncError], nap: float, pace: Pace) -> _Nap:
     backoff = min(LONGEST_BACKOFF, pace.interval * 2.0 ** min(len(stumbles), 16))
     # Those who were turned away together must not come back together.
     return _Nap(max(nap, backoff * random.uniform(0.5, 1.0)), pace.interval)
+
+
+def _gone(stumbles: Sequence[LipSyncError], pace: Pace) -> bool:
+    """Whether the latest errors leave no hope of a video."""
+    latest = stumbles[-GONE_AFTER:]
+    statuses = {error.vendor.status if error.vendor else None for error in latest}
+    return len(latest) == GONE_AFTER and statuses <= pace.gone
 
 
 def _timed_out(stumbles: Sequence[LipSyncError]) -> TimedOut:

@@ -296,5 +296,6 @@ def _plan(job: Job, provider: Provider, options: Any) -> Plan:
 def _worth_telling(seen: Update, update: Update) -> bool:
     """Whether a person would notice: each telling is a write to disk."""
     moved = abs((update.progress or 0) - (seen.progress or 0)) >= 0.02
-    spoke = seen.message is None and update.message is not None
+    # Where progress is known, it says more than all the words in between.
+    spoke = update.message != seen.message and (seen.message is None or update.progress is None)
     return moved or spoke or update.phase is not seen.phase or update.state.final

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import math
 import random
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import OutOfCredits, ProviderUnavailable, RateLimited, TimedOut
+from app.errors import (
+    OutOfCredits,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    TimedOut,
+    VendorWords,
+)
 from app.model import State, Ticket, Update
 from app.polling import AlarmClock, Clock, Pace, Usual, follow
 
@@ -88,6 +96,15 @@ def unreachable_until(seconds: float, then: Answer) -> Answer:
         if now < seconds:
             raise ProviderUnavailable("Nobody answers.")
         return then(now)
+
+    return answer
+
+
+def answers_with(status: int | None) -> Answer:
+    """An error answer of that HTTP status, or one that the vendor had no part in."""
+
+    def answer(_now: float) -> Update:
+        raise ProviderError(vendor=VendorWords("Not Found", status) if status else None)
 
     return answer
 
@@ -332,6 +349,35 @@ class TestStumbles:
         vendor = Vendor(busy)
         await followed(vendor, Pace(interval=3))
         assert vendor.asked == [0, 3, 6]
+
+    @pytest.mark.parametrize(("status", "also"), [(404, frozenset()), (500, frozenset({500}))])
+    async def test_that_say_for_minutes_that_there_is_no_such_job_end_it(
+        self, status: int, also: frozenset[int]
+    ) -> None:
+        vendor = Vendor(answers_with(status))
+        pace = replace(TWO_MINUTES, gone=TWO_MINUTES.gone | also)
+        with pytest.raises(ProviderError):
+            await followed(vendor, pace)
+        assert 60 < vendor.clock.time < 600
+
+    @pytest.mark.parametrize("status", [500, 502, 503, None])
+    async def test_of_an_outage_do_not(self, status: int | None) -> None:
+        def answer(now: float) -> Update:
+            if now < AN_HOUR / 2:
+                return answers_with(status)(now)
+            return Update(State.SUCCESS)
+
+        assert await followed(Vendor(answer)) == [State.SUCCESS]
+
+    async def test_that_say_so_between_others_do_not_either(self) -> None:
+        words = itertools.cycle([404] * 9 + [503])
+
+        def answer(now: float) -> Update:
+            if now < AN_HOUR / 2:
+                return answers_with(next(words))(now)
+            return Update(State.SUCCESS)
+
+        assert await followed(Vendor(answer)) == [State.SUCCESS]
 
     async def test_that_no_patience_helps_end_it_at_once(self) -> None:
         def broke(_now: float) -> Update:

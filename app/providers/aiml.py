@@ -80,9 +80,9 @@ class PixVerse(HttpProvider[Config]):
     async def check(self, ticket: Ticket) -> Update:
         """The generation; its id may hold anything, so it travels as a parameter."""
         made = await self.ask(Generation, PATH, params={"generation_id": ticket["run_id"]})
-        return self.read(
-            made.status, url=made.video_url, why=words_in(made.error), charged=made.credits
-        )
+        # A word that nobody documented means failure where an error stands beside it.
+        word = "error" if made.error and made.status not in self.words else made.status
+        return self.read(word, url=made.video_url, why=words_in(made.error), charged=made.credits)
 
 
 async def _inline(media: Media) -> str:

@@ -7,17 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AliasPath, Field, SecretStr
 
-from app.errors import InputRejected, ProviderError, VendorWords
+from app.errors import InputRejected, VendorWords
 from app.model import Media, Order, Phase, State, SyncMode, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.base import Note, Options
 from app.providers.http import Answer, HttpConfig, HttpProvider, at, mime
+from app.providers.refusals import words_in
 
 STILLS = "fal-ai/sync-lipsync/v3/image-to-video"
 PART = 10 << 20
 IN_PARTS_FROM = 90 << 20
+TYPES = (AliasPath("detail", 0, "type"), AliasPath("error_type"))
+"""Where an error says what kind it is."""
 
 
 class Config(HttpConfig, env_prefix="FAL_"):
@@ -70,6 +73,7 @@ class Status(Answer):
     queue_position: int | None = None
     error: str | None = None
     error_type: str | None = None
+    log: Any = at("logs", -1)
 
 
 class Result(Answer):
@@ -120,19 +124,15 @@ class Fal(HttpProvider[Config]):
 
     async def check(self, ticket: Ticket) -> Update:
         """COMPLETED says that it is over; how it went says only the result."""
-        status = await self.ask(Status, ticket["status_url"])
+        status = await self.ask(Status, ticket["status_url"], params={"logs": "1"})
         if status.error:
             return self.read("FAILED", why=VendorWords(status.error, code=status.error_type))
         if self.words.get(status.status) is not State.SUCCESS:
             ahead = status.queue_position
-            queue = "" if ahead is None else f"{ahead} ahead in the queue"
-            return self.read(status.status, why=VendorWords(queue))
-        try:
-            result = await self.ask(Result, ticket["response_url"])
-        except ProviderError as error:
-            if error.vendor and error.vendor.code:
-                return Update(State.FAILED, error=error)
-            raise  # without a type it is not the model that failed, but something on the way
+            queue = VendorWords(f"{ahead} ahead in the queue")
+            return self.read(status.status, why=words_in(status.log) if ahead is None else queue)
+        # Without a type it is not the model that failed, but something on the way.
+        result = await self.ask(Result, ticket["response_url"], verdict=TYPES)
         return self.read(status.status, url=result.video_url, charged=result.units)
 
     async def cancel(self, ticket: Ticket) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any, ClassVar, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, AliasPath, BaseModel, ConfigDict, Field
 
 from app.errors import VendorWords
 from app.model import Order, Phase, State, Takes, Ticket, Update
@@ -77,7 +77,8 @@ class Gooey(HttpProvider[Config]):
     config = Config
     options = GooeyOptions
     credits_are_checked_late = True
-    pace = Pace(interval=1, overhead=20, per_second=3)
+    # A run that was stopped on its web page has no video, and from then on its status is a 500.
+    pace = Pace(interval=1, overhead=20, per_second=3, gone=frozenset({404, 500}))
     takes = Takes(
         images=frozenset({"jpeg", "png"}),
         videos=frozenset({"mp4", "mov"}),
@@ -116,8 +117,8 @@ class Gooey(HttpProvider[Config]):
         return price * math.ceil((order.audio.duration or 0) / 5)
 
     async def check(self, ticket: Ticket) -> Update:
-        """A failed run tells why in ``detail``; an empty account answers 402 only here."""
-        run = await self.ask(Status, ticket["status_url"])
+        """A run that failed says so in ``detail``, or answers with an error that names it."""
+        run = await self.ask(Status, ticket["status_url"], verdict=[AliasPath("detail", "run_id")])
         return self.read(run.status, url=run.video_url, why=VendorWords(run.detail))
 
 

@@ -6,11 +6,11 @@ An adapter declares how its vendor differs and never sees a response, a header o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 from pydantic import AliasPath, BaseModel, ConfigDict, Field, SecretStr
@@ -29,7 +29,7 @@ from app.errors import (
 )
 from app.model import Kind, Media, Phase, State, Update, Video
 from app.providers.base import Provider
-from app.providers.refusals import clean, meaning, words_of
+from app.providers.refusals import clean, holds, meaning, words_of
 from app.settings import FROM_ENVIRONMENT
 
 A = TypeVar("A", bound="Answer")
@@ -118,20 +118,25 @@ class HttpProvider(Provider, Generic[C]):
         method: str,
         url: str,
         *,
+        params: Mapping[str, str] | None = None,
         pays: bool = False,
         costs: Charged = Charged.NO,
+        verdict: Sequence[AliasPath] = (),
         **request: Any,
     ) -> A:
         """Send one request with the key and validate its reply.
 
-        ``url`` is a path, or an address that the vendor returned. With ``pays`` it is the one that
-        costs money: it is never repeated once bytes may have reached the vendor. ``costs`` says
-        what an error answer means for money already spent. Raises what the vendor's status and
-        words mean, ProviderUnavailable, BadAnswer and OutcomeUnknown.
+        ``url`` is a path, or an address that the vendor returned; ``params`` are added to what it
+        asks. With ``pays`` it is the one that costs money: it is never repeated once bytes may have
+        reached the vendor. ``costs`` says what an error answer means for money already spent. An
+        error answer that has something at a place of ``verdict`` is the job's own, and final.
+        Raises what the vendor's status and words mean, ProviderUnavailable, BadAnswer and
+        OutcomeUnknown.
         """
         headers = {"Authorization": self.auth.format(self._key)}
+        address = _asking(self._own(url, costs), params or {})
         response = await self._send(
-            method, self._own(url, costs), pays=pays, costs=costs, headers=headers, **request
+            method, address, pays=pays, costs=costs, headers=headers, **request
         )
         if response.is_error:
             unsure = pays and response.status_code >= 500 and response.status_code != 503
@@ -141,7 +146,8 @@ class HttpProvider(Provider, Generic[C]):
                 retry_after=_retry_after(response),
             )
             # Whoever tries again what may have been taken may pay twice.
-            error.retryable = error.retryable and not unsure
+            final = unsure or holds(response, verdict)
+            error.retryable = error.retryable and not final
             raise error
         return self._validated(answer, response, Charged.UNKNOWN if pays else costs, pays=pays)
 
@@ -333,6 +339,11 @@ _MIMES = {
     (Kind.AUDIO, "mp3"): "audio/mpeg",
     (Kind.AUDIO, "m4a"): "audio/mp4",
 }
+
+
+def _asking(url: str, params: Mapping[str, str]) -> str:
+    """The address with more in its query; what is there stays as it was given."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

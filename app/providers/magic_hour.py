@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
@@ -91,7 +92,7 @@ class MagicHour(HttpProvider[Config]):
         start, end = _span(order)
         if end - start < 0.1:
             raise InvalidRequest("options.end_seconds: This must be after start_seconds.")
-        if order.face.kind is Kind.IMAGE and end - start > LONGEST_PHOTO_SECONDS:
+        if _is_photo(order) and end - start > LONGEST_PHOTO_SECONDS:
             raise TooLong(
                 f"The audio is {end - start:.1f} seconds long; with a still,"
                 f" {self.label} takes {LONGEST_PHOTO_SECONDS}."
@@ -100,9 +101,9 @@ class MagicHour(HttpProvider[Config]):
     async def submit(self, order: Order, note: Note) -> Ticket:
         """Places for the files, the files, and then the one request that costs."""
         await note(Phase.UPLOADING)
-        face, audio = await self._upload(order)
+        paths = await self._upload(_files(order))
         await note(Phase.SUBMITTING)
-        path, body = _project(order, face, audio)
+        path, body = _project(order, face=paths[0], audio=paths[-1])
         made = await self.call(Created, "POST", path, pays=True, json=body)
         return {"run_id": made.id}
 
@@ -110,7 +111,7 @@ class MagicHour(HttpProvider[Config]):
         """So many credits for each second of a still or for each frame of a video."""
         start, end = _span(order)
         options: Any = order.options
-        if order.face.kind is Kind.IMAGE:
+        if _is_photo(order):
             return round(48 * (end - start))
         frames = min(options.max_fps_limit or 30, 30) * (end - start)
         return round(frames * (2 if options.generation_mode == "pro" else 1))
@@ -126,32 +127,45 @@ class MagicHour(HttpProvider[Config]):
             expires_at=project.expires_at,
         )
 
-    async def _upload(self, order: Order) -> tuple[str, str]:
-        files = [order.face, order.audio]
+    async def _upload(self, files: Sequence[Media]) -> list[str]:
         items = [{"type": file.kind.value, "extension": _extension(file)} for file in files]
         places = await self.call(Places, "POST", "/v1/files/upload-urls", json={"items": items})
         for place, file in zip(places.items, files, strict=True):
             await self.put(place.upload_url, file, Answer)
-        return places.items[0].file_path, places.items[1].file_path
+        return [place.file_path for place in places.items]
 
 
 def _extension(file: Media) -> str:
     return {"jpeg": "jpg", "heif": "heic"}.get(file.container, file.container)
 
 
+def _youtube(order: Order) -> str | None:
+    options: Any = order.options
+    return str(options.youtube_url) if options.youtube_url else None
+
+
+def _files(order: Order) -> list[Media]:
+    """What is used of an order: a video of YouTube's stands in for the face."""
+    return [order.audio] if _youtube(order) else [order.face, order.audio]
+
+
+def _is_photo(order: Order) -> bool:
+    return order.face.kind is Kind.IMAGE and not _youtube(order)
+
+
 def _span(order: Order) -> tuple[float, float]:
     """Seconds of the media that are used: what both have, unless the caller says otherwise."""
-    lengths = [media.duration for media in (order.face, order.audio) if media.duration]
+    lengths = [media.duration for media in _files(order) if media.duration]
     options: Any = order.options
     return options.start_seconds, options.end_seconds or int(min(lengths) * 100) / 100
 
 
-def _project(order: Order, face: str, audio: str) -> tuple[str, dict[str, Any]]:
+def _project(order: Order, *, face: str, audio: str) -> tuple[str, dict[str, Any]]:
     options: Any = order.options
     start, end = _span(order)
     body: dict[str, Any] = {"start_seconds": start, "end_seconds": end}
     body |= {"name": options.name} if options.name else {}
-    if order.face.kind is Kind.IMAGE and not options.youtube_url:
+    if _is_photo(order):
         assets = {"image_file_path": face, "audio_file_path": audio}
         return "/v1/ai-talking-photo", body | {
             "assets": assets,

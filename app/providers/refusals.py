@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
+from pydantic import AliasPath
+from pydantic_core import PydanticUndefined
 
 from app.errors import (
     ContentPolicy,
@@ -39,6 +41,7 @@ _WORDS: tuple[tuple[str, Kind], ...] = (
     ("insufficient_credits", OutOfCredits),
     ("user is locked", OutOfCredits),
     ("exhausted balance", OutOfCredits),
+    ("downstream_service_error", ProviderError),
 )
 """Words that mean the same wherever they stand: a 403 that speaks of credits is no wrong key."""
 
@@ -77,6 +80,17 @@ def words_of(response: httpx.Response) -> VendorWords:
     except ValueError:
         message, code = "", None
     return VendorWords(message or response.reason_phrase, response.status_code, code)
+
+
+def holds(response: httpx.Response, places: Sequence[AliasPath]) -> bool:
+    """Whether an error answer has something in one of these places."""
+    try:
+        body = response.json()
+    except ValueError:
+        return False
+    # Nothing but an object has places with a name.
+    found = [place.search_dict_for_path(body) for place in places] if isinstance(body, dict) else []
+    return any(value not in (None, "", PydanticUndefined) for value in found)
 
 
 def words_in(error: Any) -> VendorWords:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from app.model import Media, SyncMode
+from app.model import Media, State, SyncMode
 from app.providers import fal
 from tests.conformance.conftest import Sample
 from tests.conformance.platform import (
@@ -113,6 +113,41 @@ async def test_tells_the_place_in_the_queue(face: Media, audio: Media) -> None:
     ticket = await submitted(platform, made(FAL_LIPSYNC, face, audio, Path()))
     platform.show(FAL_LIPSYNC.queued[0])
     assert (await checked(platform, ticket)).message == "2 ahead in the queue"
+
+
+async def test_tells_the_last_line_of_its_log(face: Media, audio: Media) -> None:
+    platform = Platform(FAL_LIPSYNC)
+    ticket = await submitted(platform, made(FAL_LIPSYNC, face, audio, Path()))
+    silent, talking = FAL_LIPSYNC.working
+    platform.show(talking)
+    assert (await checked(platform, ticket)).message == "Lip-syncing: 45%"
+    platform.show(silent)
+    assert (await checked(platform, ticket)).message is None
+    long = {"status": "IN_PROGRESS", "logs": [{"message": "frame /srv/gpu/worker.py\n " * 99}]}
+    platform.meet("status", Reply(long, 202))
+    message = (await checked(platform, ticket)).message
+    assert message is not None
+    assert message.startswith("frame … frame …")
+    assert len(message) <= 300
+
+
+@pytest.mark.parametrize("logs", [[], "frame 1", {"message": "frame 1"}, [None], [[]], [7]])
+async def test_a_log_that_is_none_does_no_harm(face: Media, audio: Media, logs: object) -> None:
+    platform = Platform(FAL_LIPSYNC)
+    ticket = await submitted(platform, made(FAL_LIPSYNC, face, audio, Path()))
+    platform.meet("status", Reply({"status": "IN_PROGRESS", "logs": logs}, 202))
+    update = await checked(platform, ticket)
+    assert (update.state, update.message) == (State.PROCESSING, None)
+
+
+async def test_asks_for_the_log_without_changing_the_address(face: Media, audio: Media) -> None:
+    platform = Platform(FAL_LIPSYNC)
+    ticket = await submitted(platform, made(FAL_LIPSYNC, face, audio, Path()))
+    given = f"{ticket['status_url']}?signature=a%20b%2Fc"
+    asked = platform.router.get(f"{given}&logs=1")
+    asked.mock(return_value=httpx.Response(202, json={"status": "IN_PROGRESS"}))
+    await checked(platform, ticket | {"status_url": given})
+    assert [str(call.request.url) for call in asked.calls] == [f"{given}&logs=1"]
 
 
 async def test_tells_what_was_charged(face: Media, audio: Media) -> None:

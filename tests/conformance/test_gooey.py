@@ -11,7 +11,9 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
+from app.errors import Charged, ProviderError
 from app.model import Media
+from app.polling import follow
 from tests.conformance.conftest import Sample
 from tests.conformance.platform import (
     Platform,
@@ -19,6 +21,8 @@ from tests.conformance.platform import (
     sent,
     submitted,
 )
+from tests.test_polling import SimulatedClock
+from tests.vendors.base import Reply
 from tests.vendors.gooey import GOOEY
 
 
@@ -107,6 +111,22 @@ async def test_passes_on_how_sadtalker_animates(face: Media, audio: Media) -> No
 def test_refuses_what_is_not_on_its_list(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         GOOEY.provider.options.model_validate(options)
+
+
+async def test_a_run_that_was_stopped_on_its_page_is_told_after_some_minutes(
+    face: Media, audio: Media
+) -> None:
+    """It is said to be complete and has no video, which the platform itself does not bear."""
+    platform, clock = Platform(GOOEY), SimulatedClock()
+    ticket = await submitted(platform, made(GOOEY, face, audio, Path()))
+    platform.meet("status", Reply({"detail": "1 validation error", "traceback": "…"}, 500))
+    async with platform.provider() as provider:
+        pace, hour = provider.pace, 3600.0
+        with pytest.raises(ProviderError, match="1 validation error") as caught:
+            async for _ in follow(provider, ticket, pace=pace, patience=hour, clock=clock):
+                pass
+    assert caught.value.charged is Charged.UNKNOWN
+    assert 60 < clock.time < 600
 
 
 async def test_shows_the_page_of_a_run(face: Media, audio: Media) -> None:

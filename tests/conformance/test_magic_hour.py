@@ -14,11 +14,13 @@ from tests.conformance.platform import (
     Platform,
     body,
     checked,
+    ignore,
     made,
     refused,
     sent,
     submitted,
 )
+from tests.vendors.base import Reply
 from tests.vendors.magic_hour import MAGIC_HOUR
 
 
@@ -105,6 +107,34 @@ async def test_refuses_a_photo_with_a_long_speech(media: Sample, audio: Media) -
     error = await refused(MAGIC_HOUR, order)
     assert isinstance(error, TooLong)
     assert "300.5 seconds" in error.detail
+
+
+async def test_a_video_of_youtubes_stands_in_for_the_face(media: Sample, audio: Media) -> None:
+    """The face is not uploaded, and what holds for a photo does not hold for it."""
+    speech = replace(audio, duration=400.0)
+    order = made(MAGIC_HOUR, media("jpg"), speech, Path(), youtube_url="https://youtu.be/x")
+    platform = Platform(MAGIC_HOUR)
+    places = MAGIC_HOUR.uploads[0].reply.body
+    assert isinstance(places, dict)
+    platform.meet("upload", Reply({"items": places["items"][1:]}))
+    async with platform.provider() as provider:
+        provider.refuse(order)
+        await provider.submit(order, ignore)
+    (asked,) = platform.asked("upload")
+    assert body(asked)["items"] == [{"type": "audio", "extension": "mp3"}]
+    assert [put.url.path for put in platform.asked("put")] == ["/api-assets/id/audio.mp3"]
+    (request,) = platform.asked("submit")
+    assert request.url.path == "/v1/lip-sync"
+    assert body(request) == {
+        "start_seconds": 0,
+        "end_seconds": 400.0,
+        "assets": {
+            "audio_file_path": "api-assets/id/audio.mp3",
+            "video_source": "youtube",
+            "youtube_url": "https://youtu.be/x",
+        },
+        "style": {"generation_mode": "lite"},
+    }
 
 
 async def test_keeps_when_its_link_expires(face: Media, audio: Media) -> None:

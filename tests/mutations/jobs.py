@@ -16,6 +16,27 @@ FETCHED = "tests/test_addresses.py::test_"
 
 JOBS: tuple[Mutation, ...] = (
     Mutation(
+        "a job that a provider no longer knows is followed until patience ends",
+        POLLING,
+        "return len(latest) == GONE_AFTER and statuses <= pace.gone",
+        "return False",
+        (POLLED + "Stumbles::test_that_say_for_minutes_that_there_is_no_such_job_end_it",),
+    ),
+    Mutation(
+        "an outage is taken for a job that a provider no longer knows",
+        POLLING,
+        "and statuses <= pace.gone",
+        "",
+        (POLLED + "Stumbles::test_of_an_outage_do_not",),
+    ),
+    Mutation(
+        "a job is given up for an outage between",
+        POLLING,
+        "statuses <= pace.gone",
+        "statuses & pace.gone",
+        (POLLED + "Stumbles::test_that_say_so_between_others_do_not_either",),
+    ),
+    Mutation(
         "an order is not announced before it leaves",
         STEPS,
         "not await self._store.intend(job.id)",

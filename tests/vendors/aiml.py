@@ -55,6 +55,12 @@ AIML = Vendor(
     failures=(
         Failure(made("error", error=NO_FACE_ERROR), "no_face", NO_FACE, "no"),
         Failure(fails("It broke."), "provider_error", "It broke.", "no"),
+        Failure(
+            made("failed", error={"name": "GenerationError", "message": "It broke."}),
+            "provider_error",
+            "It broke.",
+            "no",
+        ),
     ),
     video_url=VIDEO,
     refusals={

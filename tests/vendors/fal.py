@@ -20,6 +20,12 @@ FLAGGED = (
 )
 
 
+LOGS = [
+    {"message": message, "level": "INFO", "source": "USER", "timestamp": "2026-08-22T10:15:00Z"}
+    for message in ("Downloading the video", "Lip-syncing: 45%")
+]
+
+
 def detail(kind: str, message: str) -> dict[str, Any]:
     where = {"loc": ["body", "video_url"], "input": "https://example.com/no_face.mp4"}
     url = f"https://docs.fal.ai/errors/#{kind}"
@@ -56,11 +62,14 @@ def fal(
         puts=(Exchange("PUT", UPLOAD, Reply(b"")),),
         submit=Exchange("POST", f"{BASE}/{app}", waiting(0).status),
         also_submits=tuple(f"{BASE}/{app}/{other}" for other in others),
-        status_url=f"{own}/status",
+        status_url=f"{own}/status?logs=1",
         result_url=own,
         cancel=Exchange("PUT", f"{own}/cancel", Reply({"status": "CANCELLATION_REQUESTED"}, 202)),
         queued=(waiting(2),),
-        working=(Scene(Reply(known | {"status": "IN_PROGRESS", "logs": None}, 202)),),
+        working=(
+            Scene(Reply(known | {"status": "IN_PROGRESS", "logs": None}, 202)),
+            Scene(Reply(known | {"status": "IN_PROGRESS", "logs": LOGS}, 202)),
+        ),
         odd=Scene(Reply(known | {"status": "RESHUFFLED"}, 202)),
         done=(over(Reply({"video": video})),),
         hollow=over(Reply({"video": None})),
@@ -73,6 +82,12 @@ def fal(
                 failed("file_download_error", "File download error"),
                 "input_rejected",
                 "File download error",
+                "unknown",
+            ),
+            Failure(
+                over(Reply(detail("downstream_service_error", "Downstream service error"), 400)),
+                "provider_error",
+                "Downstream service error",
                 "unknown",
             ),
             Failure(

@@ -24,7 +24,10 @@ def run(status: str, seconds: float, detail: str = "", output: Any = None) -> Sc
     return Scene(Reply(RUN | facts))
 
 
-BROKE = Scene(Reply({"detail": RUN | {"run_time_sec": 0.2, "error": "Insufficient credits"}}, 402))
+def broke(status: int, text: str) -> Scene:
+    """A run that failed in a way of its own: its status is the error."""
+    return Scene(Reply({"detail": RUN | {"run_time_sec": 0.2, "error": text}}, status))
+
 
 GOOEY = Vendor(
     provider=Gooey,
@@ -56,7 +59,8 @@ GOOEY = Vendor(
             "the audio is unsupported",
             "unknown",
         ),
-        Failure(BROKE, "out_of_credits", "Insufficient credits", "no"),
+        Failure(broke(402, "Insufficient credits"), "out_of_credits", "Insufficient credits", "no"),
+        Failure(broke(500, "The GPU is gone."), "provider_error", "The GPU is gone.", "unknown"),
     ),
     video_url=VIDEO,
     refusals={
