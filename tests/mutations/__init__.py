@@ -1,7 +1,8 @@
 """Deliberate faults in the code that keeps money and callers safe: data and little else."""
 
+from tests.mutations.addresses import REACHING
 from tests.mutations.base import Mutation
 from tests.mutations.jobs import JOBS
 from tests.mutations.providers import PROVIDERS
 
-MUTATIONS: tuple[Mutation, ...] = (*PROVIDERS, *JOBS)
+MUTATIONS: tuple[Mutation, ...] = (*PROVIDERS, *JOBS, *REACHING)

@@ -8,11 +8,9 @@ STEPS = "app/steps.py"
 RESULTS = "app/results.py"
 POLLING = "app/polling.py"
 STORE = "app/store.py"
-ADDRESSES = "app/addresses.py"
 
 HOSTED = "tests/test_hosted.py::test_"
 POLLED = "tests/test_polling.py::Test"
-FETCHED = "tests/test_addresses.py::test_"
 
 JOBS: tuple[Mutation, ...] = (
     Mutation(
@@ -161,47 +159,5 @@ JOBS: tuple[Mutation, ...] = (
         "if self.size > self.slot.limit:",
         "if False:",
         ("tests/test_problems.py::test_too_large[image]",),
-    ),
-    Mutation(
-        "private networks are reached",
-        ADDRESSES,
-        "if not self._allow_private and not all(",
-        "if False and not all(",
-        (FETCHED + "no_private_address_is_asked",),
-    ),
-    Mutation(
-        "one public address opens the door to private ones",
-        ADDRESSES,
-        "not all(public(address)",
-        "not any(public(address)",
-        (FETCHED + "no_private_address_is_asked",),
-    ),
-    Mutation(
-        "private addresses hide in those of another version",
-        ADDRESSES,
-        " and (inner is None or inner.is_global)",
-        "",
-        (FETCHED + "no_private_address_is_asked",),
-    ),
-    Mutation(
-        "a redirect is not looked at",
-        ADDRESSES,
-        "self._http.send(request, stream=True)",
-        "self._http.send(request, stream=True, follow_redirects=True)",
-        (FETCHED + "no_redirect_leads_to_a_private_address",),
-    ),
-    Mutation(
-        "a name is resolved again after it was checked",
-        ADDRESSES,
-        "asked.copy_with(host=address)",
-        "asked.copy_with()",
-        (FETCHED + "the_address_that_was_checked_is_the_one_that_is_asked",),
-    ),
-    Mutation(
-        "a result may be of any size",
-        ADDRESSES,
-        "if size > most_bytes:",
-        "if False:",
-        (FETCHED + "no_more_is_taken_than_is_allowed",),
     ),
 )
