@@ -12,13 +12,14 @@ import unicodedata
 import wave
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import InvalidRequest, OperatorError
+from app.errors import InvalidRequest, OperatorError, TooLong
 
 _SYNCHRONOUS_OUTPUT = 2
 _PHONEME_EVENTS, _PHONEME_IPA, _DO_NOT_EXIT = 0x0001, 0x0002, 0x8000
@@ -60,19 +61,21 @@ def speak(
     words_per_minute: int = 160,
     pitch: int = 50,
     pitch_range: int = 50,
+    max_seconds: float = inf,
 ) -> Speech:
     """Say ``text`` aloud; one caller at a time, as the library keeps one state for the process.
 
     ``voice`` is a language and, if wanted, a variant of the speaker: ``en-us``, ``de``,
-    ``en-us+f2``. ``pitch`` and ``pitch_range`` are 0..100. The caller bounds the length of the
-    text; markup and control characters in it have no meaning.
+    ``en-us+f2``. ``pitch`` and ``pitch_range`` are 0..100. Markup and control characters in the
+    text have no meaning.
 
-    Raises InvalidRequest for a voice that does not exist, OperatorError where espeak-ng fails.
+    Raises InvalidRequest for a voice that does not exist, TooLong for a text that takes more than
+    ``max_seconds`` to say, and OperatorError where espeak-ng fails.
     """
     with _one_at_a_time:
         library = _library()
         library.choose(voice, {_RATE: words_per_minute, _PITCH: pitch, _PITCH_RANGE: pitch_range})
-        return library.say(_plain(text))
+        return library.say(_plain(text), max_seconds)
 
 
 def write_wav(speech: Speech, path: Path) -> None:
@@ -86,7 +89,10 @@ def write_wav(speech: Speech, path: Path) -> None:
 
 def _plain(text: str) -> bytes:
     # A control character begins an embedded command, which would change the voice for good.
-    spoken = "".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text)
+    # The end of a line does not: two of them are the end of a paragraph.
+    spoken = "".join(
+        " " if unicodedata.category(sign) == "Cc" and sign != "\n" else sign for sign in text
+    )
     return spoken.encode("utf-8", errors="replace") + b"\0"
 
 
@@ -142,6 +148,7 @@ class _Library:
             raise OperatorError("The speech synthesiser could not be started.")
         self._sound: list[npt.NDArray[np.int16]] = []
         self._starts: list[tuple[float, str]] = []
+        self._left = inf
         self._callback = _Callback(self._collect)  # must live as long as the library
         self._c.espeak_SetSynthCallback(self._callback)
         self._voices = self._list_voices()
@@ -158,12 +165,14 @@ class _Library:
         for parameter, value in parameters.items():
             self._c.espeak_SetParameter(parameter, value, 0)
 
-    def say(self, text: bytes) -> Speech:
-        self._sound, self._starts = [], []
+    def say(self, text: bytes, max_seconds: float) -> Speech:
+        self._sound, self._starts, self._left = [], [], max_seconds * self._rate
         self._c.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))
         failed = self._c.espeak_Synth(
             text, ctypes.c_size_t(len(text)), 0, 0, 0, _UTF8_TEXT, None, None
         )
+        if self._left < 0:
+            raise TooLong(f"The text takes longer to say than the limit of {max_seconds:g} seconds.")
         if failed:
             raise OperatorError("The speech synthesiser failed.")
         samples = np.concatenate([np.zeros(0, np.int16), *self._sound])
@@ -172,13 +181,14 @@ class _Library:
     def _collect(self, sound: Any, count: int, events: Any) -> int:
         if sound and count > 0:
             self._sound.append(np.ctypeslib.as_array(sound, (count,)).copy())
+            self._left -= count
         for event in events:
             if event.type == _END_OF_EVENTS:
                 break
             if event.type == _PHONEME_EVENT:
                 ipa = event.phoneme.decode("utf-8", errors="ignore")
                 self._starts.append((event.sample / self._rate, ipa))
-        return 0
+        return int(self._left < 0)
 
     def _list_voices(self) -> dict[str, str]:
         """Language tags, and short names such as ``en``, with the identifier of their voice."""

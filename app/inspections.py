@@ -53,17 +53,19 @@ class Inspections:
         found = await self._once(("audio", sha256, limits), "audio", look, _PROBE_SECONDS)
         return replace(found, path=path)
 
-    async def check(self, face: Media, audio: Media) -> None:
-        """Raise NoFace or NoSpeech when the two cannot become a talking video."""
+    async def check(self, face: Media, audio: Media | None) -> None:
+        """Raise NoFace or NoSpeech when the two cannot become a talking video.
+
+        Without ``audio`` nobody listens: it is known that somebody speaks.
+        """
         seek_face = partial(find_face, face, self._models)
-        seek_speech = partial(find_speech, audio)
+        looks = [self._once(("find_face", face.sha256), "image", seek_face, _LOOK_SECONDS)]
+        if audio:
+            seek_speech = partial(find_speech, audio)
+            key = ("find_speech", audio.sha256)
+            looks.append(self._once(key, "audio", seek_speech, _LOOK_SECONDS))
         # Both at once, but it is always the image's fault that is told first.
-        faults = await asyncio.gather(
-            self._once(("find_face", face.sha256), "image", seek_face, _LOOK_SECONDS),
-            self._once(("find_speech", audio.sha256), "audio", seek_speech, _LOOK_SECONDS),
-            return_exceptions=True,
-        )
-        for fault in faults:
+        for fault in await asyncio.gather(*looks, return_exceptions=True):
             if fault:
                 raise fault
 

@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from app.addresses import Addresses, public
-from app.api import problems, service
+from app.api import problems, service, speech
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
 from app.api.files import FileRoutes
@@ -33,6 +33,7 @@ from app.providers.local import Local, LocalConfig
 from app.results import Results
 from app.runner import Runner
 from app.settings import Settings, SettingsError, read
+from app.speech import Speaker
 from app.steps import Steps, Tools
 from app.store import Store
 from app.workers import WorkerPool
@@ -40,6 +41,9 @@ from app.workers import WorkerPool
 INSPECTIONS = 2
 INSPECTION_MEMORY = 3 << 30
 """Bytes of address space; what an inspection really uses is a fraction of it."""
+SPEAKERS = 1
+"""The synthesiser says a minute of speech in a twentieth of a second."""
+SPEAKER_MEMORY = 1 << 30
 VENDOR_TIMEOUT = httpx.Timeout(60, connect=10)
 VENDOR_LIMITS = httpx.Limits(max_connections=CONNECTIONS * len(HTTP_PROVIDERS))
 EXPOSED_HEADERS = (
@@ -79,6 +83,10 @@ class _Rooms:
         self.inspections = Inspections(
             WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True), models=models
         )
+        self.speaker = Speaker(
+            WorkerPool(SPEAKERS, memory=SPEAKER_MEMORY, keep=True),
+            max_seconds=settings.max_media_seconds,
+        )
         self.local = Local(local, models=models, job_seconds=settings.job_timeout_seconds)
         self.providers = _providers(settings, self.local, self.vendors)
         clock = RealClock()
@@ -116,6 +124,7 @@ class _Rooms:
             closing.push_async_callback(self.database.close)
             await asyncio.to_thread(self.archive.sweep, await self.store.ids())
             closing.push_async_callback(self.inspections.close)
+            closing.push_async_callback(self.speaker.close)
             closing.push_async_callback(self.local.close)
             closing.push_async_callback(self.runner.stop)
             await self.runner.start(self.data / "workflows.db")
@@ -134,7 +143,9 @@ def build(settings: Settings, local: LocalConfig) -> Service:
         lifespan=rooms.lifespan,
     )
     closing = asyncio.Event()
-    counter = Counter(settings, rooms.store, rooms.archive, rooms.providers, rooms.inspections)
+    counter = Counter(
+        settings, rooms.store, rooms.archive, rooms.providers, rooms.inspections, rooms.speaker
+    )
     hold = settings.lipsync_timeout_seconds
     # An address without a signature is shorter, and as good where nobody needs a key.
     sign = rooms.links.sign if settings.api_keys else str
@@ -142,6 +153,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(lipsync.router())
     app.include_router(FileRoutes(rooms.store, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))
+    app.include_router(speech.routes(rooms.speaker))
     app.include_router(service.routes({"store": rooms.store.check}))
     service.install_docs(app)
     problems.install(app)

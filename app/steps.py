@@ -79,7 +79,8 @@ class Steps:
         """Is there a face, is there speech? Before anything is spent on them."""
         log.info("a job begins", job_id=job.id, provider=job.provider)
         await self._note(job, Phase.CHECKING)
-        await self._tools.inspections.check(job.face, job.audio)
+        # Spoken words are speech, however few.
+        await self._tools.inspections.check(job.face, None if job.text else job.audio)
 
     async def convert(self, job: Job) -> None:
         """Make of what came what the provider takes, where that is not the same."""
@@ -216,6 +217,8 @@ class Steps:
             folder=self._tools.archive.folder(job.id),
             links=(link(f"{path}/face"), link(f"{path}/audio")) if link else None,
             sync_mode=_plan(job, provider, options).sync_mode,
+            text=job.text,
+            voice=job.voice,
         )
 
     async def settle(self, job_id: str, problem: Exception) -> bool:

@@ -37,7 +37,9 @@ from app.model import Job, State
 from app.providers import AUTO, HTTP_PROVIDERS
 from app.providers.local import Local
 from app.runner import Runner
+from app.speech import LONGEST_TEXT
 from app.store import Store
+from app.voices import VOICES
 
 LONGEST_POLL = 55
 """Seconds: shorter than the minute after which common proxies give up."""
@@ -47,14 +49,28 @@ _REREAD = 2.0
 
 _FORM = {
     "type": "object",
-    "required": ["image", "audio"],
+    "required": ["image"],
     "properties": {
         "image": {
             "type": "string",
             "format": "binary",
             "description": "still image or video of a face",
         },
-        "audio": {"type": "string", "format": "binary", "description": "speech"},
+        "audio": {
+            "type": "string",
+            "format": "binary",
+            "description": "speech; needed unless there is a `text`",
+        },
+        "text": {
+            "type": "string",
+            "maxLength": LONGEST_TEXT,
+            "description": "what to say, instead of `audio`",
+        },
+        "voice": {
+            "type": "string",
+            "description": f"who says the `text`, by default {VOICES[0].name};"
+            " `GET /text-to-speech/voices` lists them",
+        },
         "provider": {
             "type": "string",
             "description": "who renders; `auto` takes the first configured one, else `local`",

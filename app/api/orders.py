@@ -24,7 +24,9 @@ from app.model import Job, Media, Phase, State
 from app.providers import AUTO, Providers
 from app.providers.base import Options, Provider
 from app.settings import Settings
+from app.speech import Script, Speaker, words_of
 from app.store import Store
+from app.voices import own_voice
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _BUSY_FOR = 10
@@ -37,6 +39,8 @@ class OrderFields(BaseModel):
     provider: str | None = None
     options: dict[str, Any] = {}
     wait: Annotated[float, Field(ge=0, le=3600)] | None = None
+    text: str | None = None
+    voice: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Counter:
     archive: Archive
     providers: Providers
     inspections: Inspections
+    speaker: Speaker
 
     async def take(self, request: Request) -> tuple[Job, float | None]:
         """Make a job of a request, and say how long its caller wants to wait, in seconds.
@@ -77,8 +82,9 @@ class Counter:
         fields = _fields(form)
         provider, others = self._asked(fields.provider)
         options = _options(provider, fields.options)
+        script = _script(form, fields)
         await self._refuse_overload()
-        face, audio = await self._look_into(form)
+        face, audio = await self._look_into(form, script)
         job = Job(
             id=job_id,
             provider=provider.name,
@@ -90,6 +96,8 @@ class Counter:
             options=options.model_dump(mode="json"),
             base_url=self._base_url(request),
             candidates=tuple(other.name for other in others),
+            text=script.text if script else None,
+            voice=script.voice.name if script else None,
         )
         await self.store.add(job)
         return job, fields.wait
@@ -105,15 +113,17 @@ class Counter:
         if await self.store.count_unfinished() >= self.settings.worker_concurrency:
             raise Overloaded(retry_after=_BUSY_FOR)
 
-    async def _look_into(self, form: Form) -> tuple[Media, Media]:
+    async def _look_into(self, form: Form, script: Script | None) -> tuple[Media, Media]:
         limits = Limits(max_seconds=self.settings.max_media_seconds)
-        image, sound = form.files["image"], form.files["audio"]
+        image, sound = form.files["image"], form.files.get("audio")
         # Both are looked into at once, but it is always the image's fault that is told first.
         face = asyncio.create_task(
             self.inspections.face(image.path, sha256=image.sha256, limits=limits)
         )
         audio = asyncio.create_task(
             self.inspections.audio(sound.path, sha256=sound.sha256, limits=limits)
+            if sound
+            else self.speaker.wav(script, image.path.with_name("audio"))
         )
         await asyncio.wait((face, audio))
         for fault in [face.exception(), audio.exception()]:
@@ -151,17 +161,27 @@ def _fields(form: Form) -> OrderFields:
 
 
 def _refuse_missing(form: Form) -> None:
+    needed = ("image",) if "text" in form.fields else ("image", "audio")
     missing = [
         {
             "type": "missing",
             "loc": ["body", name],
             "msg": "Field required" if name not in form.fields else "This must be a file",
         }
-        for name in ("image", "audio")
+        for name in needed
         if name not in form.files
     ]
     if missing:
         raise invalid(missing)
+
+
+def _script(form: Form, fields: OrderFields) -> Script | None:
+    """What is to be said in place of a recording."""
+    if "audio" not in form.files:
+        return Script(words_of(fields.text or ""), own_voice(fields.voice))
+    if fields.text or fields.voice:
+        raise InvalidRequest("Send either audio, or text with a voice.")
+    return None
 
 
 def _json_object(text: str) -> dict[str, Any]:
