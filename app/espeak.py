@@ -172,7 +172,9 @@ class _Library:
             text, ctypes.c_size_t(len(text)), 0, 0, 0, _UTF8_TEXT, None, None
         )
         if self._left < 0:
-            raise TooLong(f"The text takes longer to say than the limit of {max_seconds:g} seconds.")
+            raise TooLong(
+                f"The text takes longer to say than the limit of {max_seconds:g} seconds."
+            )
         if failed:
             raise OperatorError("The speech synthesiser failed.")
         samples = np.concatenate([np.zeros(0, np.int16), *self._sound])

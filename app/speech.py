@@ -14,6 +14,7 @@ import numpy as np
 
 from app.errors import InternalError, InvalidRequest, TooLong
 from app.espeak import Phoneme, Speech, speak, write_wav
+from app.media.decode import Samples
 from app.media.encode import write_mp3
 from app.media.probe import Limits, probe_audio
 from app.model import Media
@@ -77,10 +78,14 @@ def spoken(script: Script, max_seconds: float) -> Speech:
 
 
 def _levelled(speech: Speech) -> Speech:
-    samples = speech.samples.astype(np.float32) / 32768
+    samples = _floats(speech)
     loudness, peak = float(np.sqrt(np.mean(samples**2))), float(np.abs(samples).max())
     gain = min(_LOUDNESS / max(loudness, 1e-6), _HIGHEST_PEAK / max(peak, 1e-6))
     return replace(speech, samples=np.rint(samples * gain * 32767).astype(np.int16))
+
+
+def _floats(speech: Speech) -> Samples:
+    return np.asarray(speech.samples / 32768, np.float32)
 
 
 def spoken_mp3(script: Script, max_seconds: float) -> bytes:
@@ -88,7 +93,7 @@ def spoken_mp3(script: Script, max_seconds: float) -> bytes:
     speech = spoken(script, max_seconds)
     with tempfile.TemporaryDirectory(prefix="lipsync-speech-") as folder:
         path = Path(folder) / "speech.mp3"
-        write_mp3(path, [speech.samples.astype(np.float32) / 32768], speech.rate, MP3_BIT_RATE)
+        write_mp3(path, [_floats(speech)], speech.rate, MP3_BIT_RATE)
         return path.read_bytes()
 
 

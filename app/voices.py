@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - letters of other scripts look like Latin ones
 """The voices that speak a text, by name: this service's own, and those of its providers."""
 
 from __future__ import annotations
@@ -102,4 +103,4 @@ def deputy(voice: HostedVoice) -> Voice:
 def unknown_voice(voices: Iterable[Voice | HostedVoice]) -> InvalidRequest:
     """What to tell somebody who named a voice that is not among these."""
     known = ", ".join(voice.name for voice in voices)
-    return InvalidRequest(f"voice: There is no such voice. Known: {known}.")
+    return InvalidRequest(f"There is no such voice. Known: {known}.")

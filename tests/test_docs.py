@@ -59,9 +59,12 @@ def addressed(example: str, service: Service) -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 def test_the_curl_examples(service: Service, desk: Path) -> None:
-    one, later = blocks("bash")
+    one, words, speech, later = blocks("bash")
     job = json.loads(run(["sh", "-c", addressed(one, service)], desk))
     assert job["status"] == "success"
+    assert json.loads(run(["sh", "-c", addressed(words, service)], desk))["status"] == "success"
+    run(["sh", "-c", addressed(speech, service)], desk)
+    assert (desk / "speech.mp3").read_bytes().startswith(b"ID3")
     post, read = addressed(later, service).splitlines()
     queued = json.loads(run(["sh", "-c", post], desk))
     assert queued["status"] in ("queued", "processing")

@@ -115,21 +115,23 @@ class Counter:
 
     async def _look_into(self, form: Form, script: Script | None) -> tuple[Media, Media]:
         limits = Limits(max_seconds=self.settings.max_media_seconds)
-        image, sound = form.files["image"], form.files.get("audio")
+        image = form.files["image"]
         # Both are looked into at once, but it is always the image's fault that is told first.
         face = asyncio.create_task(
             self.inspections.face(image.path, sha256=image.sha256, limits=limits)
         )
-        audio = asyncio.create_task(
-            self.inspections.audio(sound.path, sha256=sound.sha256, limits=limits)
-            if sound
-            else self.speaker.wav(script, image.path.with_name("audio"))
-        )
+        audio = asyncio.create_task(self._voice(form, script, limits))
         await asyncio.wait((face, audio))
         for fault in [face.exception(), audio.exception()]:
             if fault:
                 raise fault
         return face.result(), audio.result()
+
+    async def _voice(self, form: Form, script: Script | None, limits: Limits) -> Media:
+        if script:
+            return await self.speaker.wav(script, form.files["image"].path.with_name("audio"))
+        sound = form.files["audio"]
+        return await self.inspections.audio(sound.path, sha256=sound.sha256, limits=limits)
 
     def _base_url(self, request: Request) -> str:
         return str(self.settings.public_base_url or request.base_url).rstrip("/")
