@@ -9,6 +9,8 @@
     │   ├── UnreadableMedia         400
     │   ├── Unauthorized            401
     │   ├── NotFound                404
+    │   ├── AlreadyFinal            409
+    │   ├── StillRunning            409
     │   ├── TooLarge                413
     │   ├── InvalidRequest          422
     │   ├── NoFace                  422
@@ -17,6 +19,7 @@
     │   ├── InputRejected           422  the provider does not take this file
     │   ├── ContentPolicy           422  the provider will not do this
     │   ├── BlockedUrl              422
+    │   ├── IdempotencyKeyReused    422
     │   └── RateLimited             429
     ├── OperatorError                   whoever runs the service can mend it
     │   ├── ProviderNotConfigured   500
@@ -135,6 +138,22 @@ class NotFound(OrderError):
     status = 404
 
 
+class AlreadyFinal(OrderError):
+    """The job is final already."""
+
+    code = "already_final"
+    title = "Already final"
+    status = 409
+
+
+class StillRunning(OrderError):
+    """The job is still under way: cancel it first, or wait for its end."""
+
+    code = "still_running"
+    title = "Still running"
+    status = 409
+
+
 class TooLarge(OrderError):
     """The file is too large."""
 
@@ -190,6 +209,13 @@ class BlockedUrl(OrderError):
 
     code = "blocked_url"
     title = "Address refused"
+
+
+class IdempotencyKeyReused(OrderError):
+    """This Idempotency-Key was sent before with another order. Use a new key for a new order."""
+
+    code = "idempotency_key_reused"
+    title = "Idempotency key reused"
 
 
 class RateLimited(OrderError):

@@ -19,8 +19,10 @@ from app.api import problems, service, speech
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
 from app.api.files import FileRoutes
+from app.api.jobs import JobRoutes
 from app.api.lipsync import LipsyncRoutes
 from app.api.orders import Counter
+from app.api.reading import Reader
 from app.archive import Archive
 from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
@@ -50,6 +52,7 @@ EXPOSED_HEADERS = (
     "Location",
     "Retry-After",
     "Preference-Applied",
+    "Idempotency-Replayed",
     "Content-Disposition",
     "Content-Range",
     "Accept-Ranges",
@@ -149,8 +152,9 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     hold = settings.lipsync_timeout_seconds
     # An address without a signature is shorter, and as good where nobody needs a key.
     sign = rooms.links.sign if settings.api_keys else str
-    lipsync = LipsyncRoutes(counter, rooms.store, rooms.runner, hold, closing, sign)
-    app.include_router(lipsync.router())
+    reader = Reader(rooms.store, closing, sign)
+    app.include_router(LipsyncRoutes(counter, reader, rooms.runner, hold).router())
+    app.include_router(JobRoutes(rooms.store, reader).router())
     app.include_router(FileRoutes(rooms.store, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(speech.routes(rooms.speaker))

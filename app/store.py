@@ -6,8 +6,8 @@ Everything is written through :class:`Store`, one row a job. A final row never c
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app import claims
+from app.claims import Claim
 from app.database import METADATA, Database
 from app.model import Job, Kind, Media, Phase, State, Video
 
@@ -62,17 +64,27 @@ class Store:
     def __init__(self, database: Database, *, root: Path) -> None:
         self._engine = database.engine
         self._root = root
-        self._news: dict[str, asyncio.Event] = {}
+        self._listeners: dict[str, set[asyncio.Event]] = {}
 
     async def check(self) -> None:
         """Raise what the database raises when it cannot be written to."""
         async with self._engine.begin() as connection:
             await connection.execute(sa.update(_jobs).where(sa.false()).values(message=None))
 
-    async def add(self, job: Job) -> None:
-        """Record a new job. When this returns, it outlives the process and the power."""
+    async def add(self, job: Job, claim: Claim | None = None) -> None:
+        """Record a new job. When this returns, it outlives the process and the power.
+
+        Raises KeyTaken, and records nothing, when the claim was laid by another order.
+        """
         async with self._engine.begin() as connection:
+            if claim:
+                await claims.lay(connection, claim, job.id)
             await connection.execute(sa.insert(_jobs).values(self._row(job)))
+
+    async def claimed(self, claim: Claim) -> tuple[str, str] | None:
+        """The fingerprint that a claim's key was kept with, and the id of its job."""
+        async with self._engine.connect() as connection:
+            return await claims.find(connection, claim)
 
     async def find(self, job_id: str) -> Job | None:
         """The job as it stands, or None."""
@@ -81,6 +93,26 @@ class Store:
             row = rows.mappings().one_or_none()
         return self._job(row) if row else None
 
+    async def latest(
+        self,
+        most: int,
+        *,
+        before: str | None = None,
+        state: State | None = None,
+        provider: str | None = None,
+    ) -> Sequence[Job]:
+        """The newest jobs first, those before the id ``before`` if there is one."""
+        query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(most)
+        if before is not None:
+            query = query.where(_jobs.c.id < before)
+        if state is not None:
+            query = query.where(_jobs.c.state == state)
+        if provider is not None:
+            query = query.where(_jobs.c.provider == provider)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [self._job(row) for row in rows]
+
     async def save(self, job_id: str, **changes: object) -> bool:
         """Write what has changed. False, and nothing written, once the job is final."""
         values = {name: self._value(value) for name, value in changes.items()}
@@ -88,8 +120,8 @@ class Store:
         change = sa.update(_jobs).where(_jobs.c.id == job_id, _UNFINISHED).values(values)
         async with self._engine.begin() as connection:
             written = (await connection.execute(change)).rowcount > 0
-        if news := self._news.pop(job_id, None):
-            news.set()
+        for listener in self._listeners.get(job_id, ()):
+            listener.set()
         return written
 
     async def intend(self, job_id: str) -> bool:
@@ -132,12 +164,21 @@ class Store:
         async with self._engine.connect() as connection:
             return set((await connection.execute(sa.select(_jobs.c.id))).scalars())
 
-    async def changed(self, job_id: str, *, within: float) -> None:
-        """Wait for the next change of a job, or ``within`` seconds."""
-        news = self._news.setdefault(job_id, asyncio.Event())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await news.wait()
+    @contextmanager
+    def news(self, job_id: str) -> Iterator[asyncio.Event]:
+        """An event that every change of a job sets.
+
+        Whoever waits for it clears it first and reads then, so that no change is missed. It is a
+        hint: a change may come without it, and it may come without a change.
+        """
+        listener = asyncio.Event()
+        self._listeners.setdefault(job_id, set()).add(listener)
+        try:
+            yield listener
+        finally:
+            self._listeners[job_id].discard(listener)
+            if not self._listeners[job_id]:
+                del self._listeners[job_id]
 
     def _row(self, job: Job) -> dict[str, object]:
         return {name: self._value(getattr(job, name)) for name in Job.__slots__}

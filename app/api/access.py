@@ -94,20 +94,21 @@ class Door:
         if request.method in ("GET", "HEAD") and self._links.allow(path, request.url.query):
             return
         # Every key is compared, so that the time taken tells nothing.
-        if not any([_same(_bearer(request), key) for key in self._keys]):
+        if not any([_same(bearer(request), key) for key in self._keys]):
             raise Unauthorized
 
     async def _refuse_haste(self, request: Request) -> None:
         """Orders are counted; looking at them is not."""
         if self._limit is None or request.method != "POST":
             return
-        caller = _bearer(request) if self._keys else request.client.host if request.client else ""
+        caller = bearer(request) if self._keys else request.client.host if request.client else ""
         if not await self._limiter.hit(self._limit, caller):
             window = await self._limiter.get_window_stats(self._limit, caller)
             raise RateLimited(retry_after=max(1, math.ceil(window.reset_time - time.time())))
 
 
-def _bearer(request: Request) -> str:
+def bearer(request: Request) -> str:
+    """The key that a request shows, or nothing."""
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 

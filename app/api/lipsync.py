@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic.json_schema import SkipJsonSchema
-from starlette.responses import JSONResponse
 
+from app.api.idempotency import KEY_PATTERN
 from app.api.orders import Counter
 from app.api.problems import JobProblem, documented, recall
-from app.api.schemas import UNFINISHED, JobOut, job_out
+from app.api.reading import ASK_AGAIN, Reader
+from app.api.schemas import UNFINISHED, JobOut
 from app.errors import (
+    IdempotencyKeyReused,
     InternalError,
     InvalidRequest,
     NoFace,
@@ -33,19 +33,15 @@ from app.errors import (
     UnsupportedAudio,
     UnsupportedImage,
 )
-from app.model import Job, State
+from app.model import State
 from app.providers import AUTO, HTTP_PROVIDERS
 from app.providers.local import Local
 from app.runner import Runner
 from app.speech import LONGEST_TEXT
-from app.store import Store
 from app.voices import VOICES
 
 LONGEST_POLL = 55
 """Seconds: shorter than the minute after which common proxies give up."""
-_ASK_AGAIN_IN = "1"
-_REREAD = 2.0
-"""Seconds after which a waiting request looks again, whether it heard of a change or not."""
 
 _FORM = {
     "type": "object",
@@ -100,6 +96,7 @@ _PROBLEMS = (
     NoFace,
     NoSpeech,
     TooLong,
+    IdempotencyKeyReused,
     RateLimited,
     ProviderNotConfigured,
     InternalError,
@@ -112,17 +109,15 @@ _PREFER = re.compile(r"(respond-async)|wait\s*=\s*(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class LipsyncRoutes:
-    """The routes under /lipsync. A request that asks for nothing else is held ``hold_seconds``.
+    """An order, and the job it became.
 
-    Once ``closing`` is set nobody is held any longer: the service is about to end.
+    An order that asks for nothing else is held ``hold_seconds``.
     """
 
     counter: Counter
-    store: Store
+    reader: Reader
     runner: Runner
     hold_seconds: float
-    closing: asyncio.Event
-    sign: Callable[[str], str]
 
     def router(self) -> APIRouter:
         """The routes, described for OpenAPI."""
@@ -159,27 +154,42 @@ class LipsyncRoutes:
             str | SkipJsonSchema[None],
             Header(description="`respond-async` or `wait=N` (RFC 7240)"),
         ] = None,
+        _key: Annotated[
+            str | SkipJsonSchema[None],
+            Header(
+                alias="Idempotency-Key",
+                description="1 to 255 visible ASCII characters: sent again with the same parts"
+                " within 24 hours, the order is answered with the job that it has already",
+                json_schema_extra={"pattern": KEY_PATTERN},
+            ),
+        ] = None,
     ) -> Response:
         """Send a face and a voice; the answer is the finished job with the video's address.
 
         The request is held until the video is there. When that takes longer than the service
         holds requests, the answer is a 504 whose `job_id` and `Location` lead to the job, which
         goes on. With `wait` or `Prefer` an unfinished job is answered as a 202 instead.
+
+        With an `Idempotency-Key` the order can be sent again when its answer was lost: the answer
+        is then that of the job it has already, with `Idempotency-Replayed: true`.
         """
-        job, wait = await self.counter.take(request)
-        await self.runner.begin(job.id)
-        asked = _asked_to_wait(wait, prefer)
-        job = await self._finished(job, self.hold_seconds if asked is None else asked)
+        taken = await self.counter.take(request)
+        if not taken.replayed:
+            await self.runner.begin(taken.job.id)
+        asked = _asked_to_wait(taken.wait, prefer)
+        job = await self.reader.finished(taken.job, self.hold_seconds if asked is None else asked)
         headers = {"Location": f"/lipsync/{job.id}"}
-        if prefer and wait is None and asked is not None:
+        if taken.replayed:
+            headers["Idempotency-Replayed"] = "true"
+        if prefer and taken.wait is None and asked is not None:
             headers["Preference-Applied"] = f"wait={asked:g}" if asked else "respond-async"
         if job.state is State.SUCCESS:
-            return self._answer(job, 200, headers)
+            return self.reader.answer(job, 200, headers)
         if job.state.final:
-            raise JobProblem(recall(job.error or {}), job, headers["Location"])
+            raise JobProblem(recall(job.error or {}), job, headers)
         if asked is None:
-            raise JobProblem(TimedOut(), job, headers["Location"])
-        return self._answer(job, 202, headers | {"Retry-After": _ASK_AGAIN_IN})
+            raise JobProblem(TimedOut(), job, headers)
+        return self.reader.answer(job, 202, headers | ASK_AGAIN)
 
     async def read(
         self,
@@ -190,30 +200,8 @@ class LipsyncRoutes:
         ] = 0,
     ) -> Response:
         """The job resource; with `wait` it is answered once the job is final, or time is up."""
-        job = await self._finished(await self._existing(job_id), wait)
-        return self._answer(job, 200, {} if job.state.final else {"Retry-After": _ASK_AGAIN_IN})
-
-    def _answer(self, job: Job, status: int, headers: Mapping[str, str]) -> JSONResponse:
-        others = None if job.provider == "gooey" else {"gooey_url"}
-        told = job_out(job, self.sign).model_dump(mode="json", exclude=others)
-        return JSONResponse(told, status, dict(headers))
-
-    async def _existing(self, job_id: str) -> Job:
-        job = await self.store.find(job_id)
-        if job is None:
-            raise NotFound("There is no such job.")
-        return job
-
-    async def _finished(self, job: Job, within: float) -> Job:
-        """The job once it is final, or as it stands when time is up."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + within
-        while not job.state.final and (left := deadline - loop.time()) > 0:
-            if self.closing.is_set():
-                break
-            await self.store.changed(job.id, within=min(left, _REREAD))
-            job = await self._existing(job.id)
-        return job
+        job = await self.reader.finished(await self.reader.existing(job_id), wait)
+        return self.reader.answer(job, 200, {} if job.state.final else ASK_AGAIN)
 
 
 def _request_body() -> dict[str, Any]:

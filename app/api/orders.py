@@ -9,15 +9,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
+from app.api.access import bearer
+from app.api.idempotency import claim_of, key_of
 from app.api.problems import invalid
 from app.api.uploads import MEGABYTE, Form, Slot, drain, receive
 from app.archive import Archive
-from app.errors import InvalidRequest, Overloaded
+from app.claims import Claim, KeyTaken
+from app.errors import IdempotencyKeyReused, InvalidRequest, Overloaded
 from app.inspections import Inspections
 from app.media.probe import Limits
 from app.model import Job, Media, Phase, State
@@ -44,6 +48,16 @@ class OrderFields(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """A job, and how many seconds its caller wants to wait for it, if it said so."""
+
+    job: Job
+    wait: float | None
+    replayed: bool = False
+    """Whether the job was there before: its order came again under the same key."""
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """Where orders are taken: everything that is asked about one before it becomes a job."""
 
@@ -54,38 +68,66 @@ class Counter:
     inspections: Inspections
     speaker: Speaker
 
-    async def take(self, request: Request) -> tuple[Job, float | None]:
-        """Make a job of a request, and say how long its caller wants to wait, in seconds.
+    async def take(self, request: Request) -> Taken:
+        """Make a job of a request, or find the one that its Idempotency-Key stands for.
 
         Raises an OrderError, ProviderNotConfigured or Overloaded; then nothing is left behind.
         """
         job_id = new_job_id()
         try:
+            key = key_of(request)
             folder = await asyncio.to_thread(self.archive.open, job_id)
-            return await self._take(
-                request,
-                job_id,
-                {
-                    "image": Slot(folder / "face", int(self.settings.max_image_mb * MEGABYTE)),
-                    "audio": Slot(folder / "audio", int(self.settings.max_audio_mb * MEGABYTE)),
-                },
-            )
+            form = await receive(request, self._slots(folder))
+            taken = await self._take(request, job_id, form, key)
         except Exception:
             await asyncio.to_thread(self.archive.discard, job_id)
             await drain(request)
             raise
+        if taken.replayed:
+            await asyncio.to_thread(self.archive.discard, job_id)
+        return taken
 
-    async def _take(
-        self, request: Request, job_id: str, slots: Mapping[str, Slot]
-    ) -> tuple[Job, float | None]:
-        form = await receive(request, slots)
+    def _slots(self, folder: Path) -> dict[str, Slot]:
+        return {
+            "image": Slot(folder / "face", int(self.settings.max_image_mb * MEGABYTE)),
+            "audio": Slot(folder / "audio", int(self.settings.max_audio_mb * MEGABYTE)),
+        }
+
+    async def _take(self, request: Request, job_id: str, form: Form, key: str | None) -> Taken:
         fields = _fields(form)
+        caller = bearer(request) if self.settings.api_keys else ""
+        claim = claim_of(key, caller, form, fields) if key else None
+        if claim and (earlier := await self._earlier(claim)):
+            return Taken(earlier, fields.wait, replayed=True)
+        job = await self._job(request, job_id, form, fields)
+        try:
+            await self.store.add(job, claim)
+        except KeyTaken:
+            # Somebody who sent the same order at the same time was a little faster.
+            assert claim is not None
+            earlier = await self._earlier(claim)
+            assert earlier is not None
+            return Taken(earlier, fields.wait, replayed=True)
+        return Taken(job, fields.wait)
+
+    async def _earlier(self, claim: Claim) -> Job | None:
+        """The job that the key stands for already. Raises IdempotencyKeyReused."""
+        kept = await self.store.claimed(claim)
+        if kept is None:
+            return None
+        fingerprint, job_id = kept
+        if fingerprint != claim.fingerprint:
+            raise IdempotencyKeyReused
+        return await self.store.find(job_id)
+
+    async def _job(self, request: Request, job_id: str, form: Form, fields: OrderFields) -> Job:
+        """What is recorded of an order, once everything in it was found to be in order."""
         provider, others = self._asked(fields.provider)
         options = _options(provider, fields.options)
         script = _script(form, fields)
         await self._refuse_overload()
         face, audio = await self._look_into(form, script)
-        job = Job(
+        return Job(
             id=job_id,
             provider=provider.name,
             state=State.QUEUED,
@@ -99,8 +141,6 @@ class Counter:
             text=script.text if script else None,
             voice=script.voice.name if script else None,
         )
-        await self.store.add(job)
-        return job, fields.wait
 
     def _asked(self, name: str | None) -> tuple[Provider, list[Provider]]:
         """The provider to ask, and with `auto` those that may be asked after it."""

@@ -62,10 +62,10 @@ class ProblemResponse(JSONResponse):
 class JobProblem(Exception):
     """A job's failure, told to the caller who waited for it."""
 
-    def __init__(self, error: LipSyncError, job: Job, location: str) -> None:
+    def __init__(self, error: LipSyncError, job: Job, headers: Mapping[str, str]) -> None:
         self.error = error
         self.job = job
-        self.location = location
+        self.headers = headers
 
 
 def problem_of(error: LipSyncError, *, job: Job | None = None) -> Problem:
@@ -131,7 +131,7 @@ async def _lipsync_error(_request: Request, error: LipSyncError) -> ProblemRespo
 
 
 async def _job_problem(_request: Request, problem: JobProblem) -> ProblemResponse:
-    headers = {"Location": problem.location, **headers_of(problem.error)}
+    headers = {**problem.headers, **headers_of(problem.error)}
     return ProblemResponse(problem_of(problem.error, job=problem.job), headers)
 
 

@@ -108,6 +108,13 @@ class JobOut(BaseModel):
     gooey_url: str | None = Field(None, description="the same as provider_url, for Gooey.AI only")
 
 
+class JobsOut(BaseModel):
+    """One page of jobs."""
+
+    jobs: list[JobOut]
+    next_cursor: str | None = Field(description="leads to the next page; null on the last one")
+
+
 def job_out(job: Job, sign: Callable[[str], str]) -> JobOut:
     """The job as its readers see it. ``sign`` makes a path one that plays without a key."""
     ticket = job.ticket or {}
