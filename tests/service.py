@@ -37,6 +37,11 @@ class Service:
         self.client.close()
 
     def start(self) -> None:
+        self.launch()
+        self.await_health()
+
+    def launch(self) -> None:
+        """Begin to start; who needs it to be up waits with `await_health`."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "app", "serve", "--port", str(self.port)],
@@ -44,7 +49,6 @@ class Service:
                 stdout=log,
                 stderr=log,
             )
-        self._await_health()
 
     def stop(self) -> int:
         """SIGTERM, and the exit code."""
@@ -95,7 +99,7 @@ class Service:
             if int(parent) == self.process.pid and "spawn_main" in command
         ]
 
-    def _await_health(self) -> None:
+    def await_health(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

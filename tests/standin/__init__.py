@@ -32,11 +32,14 @@ START_SECONDS = 20.0
 
 
 class RunningStandIn:
-    """The stand-in as a process of its own on a free port. A job takes ``seconds``."""
+    """The stand-in as a process of its own on a free port.
 
-    def __init__(self, folder: Path, *, seconds: float = 0.0) -> None:
+    A job takes ``seconds``, and a request that moves something up to ``latency`` seconds.
+    """
+
+    def __init__(self, folder: Path, *, seconds: float = 0.0, latency: float = 0.0) -> None:
         self.folder = folder
-        self.seconds = seconds
+        self.times = ["--seconds", str(seconds), "--latency", str(latency)]
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self.client = httpx.Client(base_url=self.base_url, trust_env=False)
@@ -53,7 +56,7 @@ class RunningStandIn:
         command = ["--port", str(self.port), "--folder", str(self.folder)]
         with (self.folder / "standin.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tests.standin", *command, "--seconds", str(self.seconds)],
+                [sys.executable, "-m", "tests.standin", *command, *self.times],
                 stdout=log,
                 stderr=log,
             )

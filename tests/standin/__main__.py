@@ -17,9 +17,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=0.0, help="that a job takes")
+    parser.add_argument("--latency", type=float, default=0.0, help="most seconds of a request")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    standin = StandIn(chosen.folder, f"http://127.0.0.1:{chosen.port}", chosen.seconds)
+    standin = StandIn(
+        chosen.folder, f"http://127.0.0.1:{chosen.port}", chosen.seconds, chosen.latency
+    )
     config = uvicorn.Config(
         standin, port=chosen.port, http=Abortable, lifespan="off", log_level="warning"
     )

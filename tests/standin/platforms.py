@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import random
 import re
 import time
 from collections import Counter
@@ -39,12 +40,17 @@ RETRY_AFTER = "0.25"
 
 
 class StandIn:
-    """The platforms as an ASGI application. A job takes ``seconds``."""
+    """The platforms as an ASGI application.
 
-    def __init__(self, folder: Path, base_url: str, seconds: float) -> None:
+    A job takes ``seconds``; an upload, an order (before it is accepted, and after) and a download
+    take up to ``latency`` seconds more.
+    """
+
+    def __init__(self, folder: Path, base_url: str, seconds: float, latency: float = 0.0) -> None:
         self.folder = folder
         self.base_url = base_url
         self.seconds = seconds
+        self.latency = latency
         self.files: dict[str, File] = {}
         self.orders: dict[str, Order] = {}
         self.faults: list[Fault] = []
@@ -118,6 +124,7 @@ class StandIn:
     async def _place(self, vendor: Vendor, request: Request) -> Reply:
         reply = self._faulty(vendor, "upload", vendor.uploads[0].reply)
         await request.body()
+        await self._dawdle()
         self.places += 1
         return self._local(reply, {vendor.token: f"{vendor.token}-{self.places:05}"})
 
@@ -129,11 +136,13 @@ class StandIn:
         if accepted.status >= 400:
             await request.body()
             return accepted
-        job = f"{vendor.name.replace('_', '-')}-{len(self.orders) + 1:05}"
         fields, files = await self._read(vendor, request)
+        await self._dawdle()
+        job = f"{vendor.name.replace('_', '-')}-{len(self.orders) + 1:05}"
         self.orders[job] = Order(vendor, job, address, fields, files)
         if fault == "reset_after_acceptance":
             raise Broken
+        await self._dawdle()
         return self._local(accepted, {vendor.job: job})
 
     def _about(self, order: Order, method: str, address: str) -> Reply | None:
@@ -222,6 +231,7 @@ class StandIn:
             vendor = next(v for v in VENDORS if v.token and re.search(_numbered(v), path))
             fault = self._faulty(vendor, "put", Reply(b""))
             data = await request.body()
+            await self._dawdle()
             if fault.status < 400:
                 self.files[path] = self._kept(path, data)
             return rendered(fault)
@@ -237,7 +247,12 @@ class StandIn:
         if fault.status >= 400:
             return rendered(fault)
         order.downloads += request.method == "GET"
+        await self._dawdle()
         return FileResponse(await asyncio.to_thread(self._video, order), media_type="video/mp4")
+
+    async def _dawdle(self) -> None:
+        if self.latency:
+            await asyncio.sleep(random.uniform(0, self.latency))
 
     def _video(self, order: Order) -> Path:
         path = self.folder / f"{order.job}.mp4"
