@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo serve test check mutate faults bench install lock clean
+.PHONY: demo serve test check mutate faults chaos bench install lock clean
 
 demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav] [OUT=talking.mp4]
 	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(OUT),--out "$(OUT)")
@@ -28,6 +28,9 @@ mutate: .venv/development  ## break the code in many places, one at a time: do t
 
 faults: .venv/development  ## print what callers are told when a provider fails, and what was paid
 	$(BIN)/python -m tests.faults.matrix
+
+chaos: .venv/development  ## kill the service 200 times at random moments: is anything lost, or paid twice?
+	$(BIN)/python -m tests.faults.chaos
 
 bench: .venv/development  ## print what the service and the engine take
 	$(BIN)/python -m bench
