@@ -11,6 +11,7 @@
     │   ├── NotFound                404
     │   ├── AlreadyFinal            409
     │   ├── StillRunning            409
+    │   ├── Canceled                409  its caller did not want the job any more
     │   ├── TooLarge                413
     │   ├── InvalidRequest          422
     │   ├── NoFace                  422
@@ -151,6 +152,14 @@ class StillRunning(OrderError):
 
     code = "still_running"
     title = "Still running"
+    status = 409
+
+
+class Canceled(OrderError):
+    """The job was canceled."""
+
+    code = "canceled"
+    title = "Canceled"
     status = 409
 
 

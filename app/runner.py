@@ -18,15 +18,18 @@ import sqlalchemy as sa
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
 
 from app.database import keep_safe
+from app.hints import CANCEL
 from app.model import Job
-from app.steps import Steps
+from app.steps import Lost, Steps
 from app.store import Store
+from app.watch import Ending, Watch, parked
 
-STEPS = "2"
-"""Changes only when the steps do: jobs under way are only taken up by the version they began in."""
+STEPS = "3"
+"""Changes only when the steps do: a workflow under way goes on only in the version it began in."""
 GO_ON, NEXT, END = "go on", "next", "end"
 
 Step = Callable[[str], Awaitable[str]]
+Act = Callable[[Job, Watch], Awaitable[None]]
 
 
 class Runner:
@@ -35,7 +38,9 @@ class Runner:
     def __init__(self, steps: Steps, store: Store) -> None:
         self._steps = steps
         self._store = store
+        self._watches: dict[str, Watch] = {}
         self._stopping = False
+        store.hints.listen(CANCEL, self._cancel)
 
     async def start(self, database: Path) -> None:
         """Start the engine on the running loop and take up what an earlier process left."""
@@ -59,6 +64,8 @@ class Runner:
     async def stop(self) -> None:
         """Park what is under way for the next start."""
         self._stopping = True
+        for watch in self._watches.values():
+            watch.interrupt(Ending.PARKED)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # The engine made its own threads the loop's, and ended them just now.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
@@ -72,8 +79,12 @@ class Runner:
 
     async def _take_up(self) -> None:
         """Give a workflow to jobs that have none, or none that goes on by itself."""
-        for job_id in await self._store.unfinished():
+        for job_id in await self._store.adopt():
             status = await DBOS.get_workflow_status_async(job_id)
+            if status and status.app_version != STEPS:
+                # What is left to do is in the job's row; what was done under other names is not.
+                await DBOS.delete_workflow_async(job_id)
+                status = None
             if status is None:
                 await self.begin(job_id)
             elif status.status not in ("PENDING", "ENQUEUED"):
@@ -81,47 +92,63 @@ class Runner:
 
     def _workflow(self) -> Callable[[str], Coroutine[Any, Any, None]]:
         steps = self._steps
-        inspect = DBOS.step(name="inspect")(self._settled(steps.inspect))
-        keep = DBOS.step(name="archive")(self._settled(steps.keep))
         asking = [
-            DBOS.step(name="convert")(self._settled(steps.convert)),
-            DBOS.step(name="submit")(self._settled(steps.submit)),
-            DBOS.step(name="follow", preemptible=True)(self._settled(self._follow)),
+            DBOS.step(name="hand_over")(self._settled(steps.hand_over)),
+            DBOS.step(name="follow", preemptible=True)(self._settled(steps.follow)),
         ]
-
-        async def ask(job_id: str) -> str:
-            """One provider after the other, until one takes the order to its end."""
-            while (word := await _in_turn(asking, job_id)) == NEXT:
-                pass
-            return word
+        keep = DBOS.step(name="archive")(self._settled(steps.keep))
 
         async def carry(job_id: str) -> None:
-            if await inspect(job_id) == GO_ON and await ask(job_id) == GO_ON:
+            # One provider after the other, until one takes the order to its end.
+            while (word := await _in_turn(asking, job_id)) == NEXT:
+                pass
+            if word == GO_ON:
                 await keep(job_id)
 
         return DBOS.workflow(name="lipsync")(carry)
 
-    def _settled(self, act: Callable[[Job], Awaitable[None]]) -> Step:
+    def _settled(self, act: Act) -> Step:
         """A step that ends the job in any case of error: a caller may be waiting for it."""
 
         async def run(job_id: str) -> str:
+            watch = self._watches[job_id] = Watch()
             try:
-                await act(await self._steps.job(job_id))
-            except Exception as problem:
-                await self._park_if_stopping()
-                return NEXT if await self._steps.settle(job_id, problem) else END
-            await self._park_if_stopping()
-            return GO_ON
+                return await self._attempt(act, job_id, watch)
+            except Lost:
+                # Whoever has the job now goes on with it; nothing may be said of this step.
+                return await parked()
+            finally:
+                if self._watches.get(job_id) is watch:
+                    del self._watches[job_id]
 
         return run
 
-    async def _follow(self, job: Job) -> None:
-        await self._steps.follow(job, self._park_if_stopping)
+    async def _attempt(self, act: Act, job_id: str, watch: Watch) -> str:
+        # The watch is there before the row is read, so that no wish to cancel falls in between.
+        job = await self._steps.job(job_id)
+        if job is None:
+            return END
+        if job.cancel_asked_at:
+            watch.interrupt(Ending.CANCELED)
+        word = GO_ON
+        try:
+            await act(job, watch)
+        except Lost:
+            raise
+        except Exception as problem:
+            await self._park_if_stopping()
+            word = NEXT if await self._steps.settle(job_id, problem) else END
+        await self._park_if_stopping()
+        return word
+
+    def _cancel(self, job_id: str) -> None:
+        if watch := self._watches.get(job_id):
+            watch.interrupt(Ending.CANCELED)
 
     async def _park_if_stopping(self) -> None:
         """Wait for the end of the process, whatever it did to the step: the next start goes on."""
         if self._stopping:
-            await asyncio.Future()
+            await parked()
 
 
 async def _in_turn(steps: Sequence[Step], job_id: str) -> str:

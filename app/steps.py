@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import structlog
 
 from app.archive import Archive
 from app.errors import (
+    Canceled,
     Charged,
     InputRejected,
     InternalError,
@@ -31,19 +33,27 @@ from app.errors import (
 from app.inspections import Inspections
 from app.media.convert import carry_out
 from app.media.plan import Plan, plan
-from app.model import Job, Media, Order, Phase, State, Update
+from app.model import Job, Media, Order, Phase, State, Ticket, Update
 from app.polling import REMEMBERED_JOBS, Clock, Usual, follow
 from app.providers import Providers
 from app.providers.base import Provider
 from app.results import Results
 from app.store import Store
+from app.watch import Watch
 from app.workers import WorkerDied, WorkerTimedOut
 
 CONVERT_SECONDS = 900
+LAST_LOOK_SECONDS = 10
+STOP_SECONDS = 20
+"""How long a provider may take to say how an order stands, and to stop, when a job is canceled."""
 
 log = structlog.get_logger(__name__)
 Animate = Callable[[Media, Media, Path], Awaitable[None]]
 """Makes a video of a still that seems to speak, for providers that take videos only."""
+
+
+class Lost(Exception):
+    """The job is another replica's by now: nothing more may be done to it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +85,40 @@ class Steps:
         self._failover = failover
         self._usual: dict[str, Usual] = {}
 
-    async def inspect(self, job: Job) -> None:
+    async def hand_over(self, job: Job, watch: Watch) -> None:
+        """Look at what came, make of it what the provider takes, and submit that: once, ever.
+
+        Raises OutcomeUnknown when it may have been submitted before.
+        """
+        if job.ticket is not None:
+            return
+        if job.submitting_at is not None:
+            raise _interrupted(self._provider(job)[0])
+        if job.phase in (Phase.RECEIVED, Phase.CHECKING):
+            await watch.interruptible(self._inspect(job))
+        if job.sent_face is None:
+            job = await watch.interruptible(self._convert(job))
+        await watch.interruptible(self._submit(job, watch))
+
+    async def _inspect(self, job: Job) -> None:
         """Is there a face, is there speech? Before anything is spent on them."""
         log.info("a job begins", job_id=job.id, provider=job.provider)
-        await self._note(job, Phase.CHECKING)
-        # Spoken words are speech, however few.
-        await self._tools.inspections.check(job.face, None if job.text else job.audio)
+        noted = asyncio.create_task(self._note(job, Phase.CHECKING))
+        try:
+            # Spoken words are speech, however few.
+            await self._tools.inspections.check(job.face, None if job.text else job.audio)
+        finally:
+            await noted
 
-    async def convert(self, job: Job) -> None:
+    async def _convert(self, job: Job) -> Job:
         """Make of what came what the provider takes, where that is not the same."""
         provider, options = self._provider(job)
         wanted = _plan(job, provider, options)
         told = tuple(dict.fromkeys((*job.warnings, *wanted.warnings)))
         if not (wanted.animate or wanted.face_steps or wanted.audio_steps):
             if told != job.warnings:
-                await self._store.save(job.id, warnings=told)
-            return
+                await self._save(job, warnings=told)
+            return job
         await self._note(job, Phase.CONVERTING)
         folder = self._tools.archive.folder(job.id)
         face = job.face
@@ -99,7 +127,8 @@ class Steps:
             await self._tools.animate(job.face, job.audio, animated)
             face = await self._tools.inspections.describe(animated)
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
-        await self._store.save(job.id, sent_face=face, sent_audio=audio, warnings=told)
+        await self._save(job, sent_face=face, sent_audio=audio, warnings=told)
+        return replace(job, sent_face=face, sent_audio=audio)
 
     async def _carry_out(
         self, wanted: Plan, face: Media, audio: Media, folder: Path
@@ -113,88 +142,136 @@ class Steps:
                 "The files take too long or too much memory to convert."
             ) from None
 
-    async def submit(self, job: Job) -> None:
-        """Hand the order over, once. Raises OutcomeUnknown when that may have happened before."""
-        if job.ticket is not None:
-            return
+    async def _submit(self, job: Job, watch: Watch) -> None:
         provider, options = self._provider(job)
         order = self._order(job, provider, options)
         provider.refuse(order)
 
         async def note(phase: Phase) -> None:
-            # The next request may cost money: that it was about to leave must outlive this process.
-            if phase is Phase.SUBMITTING and not await self._store.intend(job.id):
-                raise OutcomeUnknown(
-                    f"{provider.label} API error: the service was interrupted while it handed over"
-                    " the order. It may be under way and paid for, so it is not sent again.",
-                    charged=Charged.UNKNOWN,
-                )
-            await self._note(job, phase)
+            if phase is Phase.SUBMITTING:
+                # From here on the request may be paid for: its answer is waited for.
+                watch.commit()
+                await self._announce(job, provider)
+            else:
+                await self._note(job, phase)
 
         ticket = await provider.submit(order, note)
         cost = {"estimated": provider.estimate(order), "charged": None, "unit": provider.unit}
-        await self._store.save(job.id, ticket=ticket, cost=cost if provider.takes_money else None)
+        await self._save(job, ticket=ticket, cost=cost if provider.takes_money else None)
 
-    async def follow(self, job: Job, still_on: Callable[[], Awaitable[None]]) -> None:
-        """Ask until there is a final word. Once all is to be parked ``still_on`` never returns."""
+    async def _announce(self, job: Job, provider: Provider) -> None:
+        """The next request may cost money: that it is about to leave must outlive this process."""
+        if await self._store.intend(job.id):
+            return
+        found = await self.job(job.id)
+        if found is None:
+            raise Lost
+        raise _interrupted(provider) if found.submitting_at else Canceled()
+
+    async def follow(self, job: Job, watch: Watch) -> None:
+        """Ask until there is a final word. A job that is not wanted is ended there, too."""
         assert job.ticket is not None
         provider, _ = self._provider(job)
+        try:
+            await watch.interruptible(self._follow(job, provider, job.ticket))
+        except Canceled:
+            await self._withdraw(job, provider, job.ticket)
+        except TimedOut:
+            if provider.can_cancel:
+                await self._stop(provider, job.ticket)
+            charged = Charged.UNKNOWN if provider.takes_money else Charged.NO
+            raise TimedOut(charged=charged) from None
+
+    async def _follow(self, job: Job, provider: Provider, ticket: Ticket) -> None:
         now = datetime.now(UTC)
         patience = self._job_seconds - (now - job.created_at).total_seconds()
         asked_at = job.submitting_at or now
         seen = Update(State.QUEUED)
-        try:
-            async for update in follow(
-                provider,
-                job.ticket,
-                pace=provider.pace,
-                patience=patience,
-                clock=self._tools.clock,
-                usual=await self._usual_of(provider),
-                media_seconds=job.audio.duration or 0.0,
-                waited=(now - asked_at).total_seconds(),
-            ):
-                await still_on()
-                if update.error:
-                    raise update.error
-                if _worth_telling(seen, update):
-                    await self._tell(job, update)
-                    seen = update
-        except TimedOut:
-            if provider.can_cancel:
-                await provider.cancel(job.ticket)
-            charged = Charged.UNKNOWN if provider.takes_money else Charged.NO
-            raise TimedOut(charged=charged) from None
+        async for update in follow(
+            provider,
+            ticket,
+            pace=provider.pace,
+            patience=patience,
+            clock=self._tools.clock,
+            usual=await self._usual_of(provider),
+            media_seconds=job.audio.duration or 0.0,
+            waited=(now - asked_at).total_seconds(),
+        ):
+            if update.error:
+                raise update.error
+            if _worth_telling(seen, update):
+                await self._tell(job, update)
+                seen = update
 
-    async def keep(self, job: Job) -> None:
+    async def _withdraw(self, job: Job, provider: Provider, ticket: Ticket) -> None:
+        """Have the provider stop. Raises Canceled, unless the video is there: it was paid for."""
+        if await self._finished_after_all(job, provider, ticket):
+            return
+        warning = await self._stop(provider, ticket)
+        if warning and await self._finished_after_all(job, provider, ticket):
+            return
+        if warning:
+            await self._save(job, warnings=(*job.warnings, warning))
+        raise Canceled(charged=Charged.UNKNOWN if provider.takes_money else Charged.NO)
+
+    async def _finished_after_all(self, job: Job, provider: Provider, ticket: Ticket) -> bool:
+        try:
+            async with asyncio.timeout(LAST_LOOK_SECONDS):
+                update = await provider.check(ticket)
+        except (LipSyncError, TimeoutError):
+            return False
+        if update.error:
+            raise Canceled(charged=update.error.charged)
+        if update.state is State.SUCCESS:
+            await self._tell(job, update)
+        return update.state is State.SUCCESS
+
+    async def _stop(self, provider: Provider, ticket: Ticket) -> str | None:
+        """Have the provider stop, or say in a sentence that it goes on."""
+        if not provider.can_cancel:
+            return f"{provider.label} cannot stop what it has begun, and may charge for it."
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await provider.cancel(ticket)
+        except LipSyncError as problem:
+            return f"{provider.label} may not have stopped: {problem.detail}"
+        except TimeoutError:
+            return f"{provider.label} may not have stopped: it did not answer."
+        return None
+
+    async def keep(self, job: Job, _watch: Watch) -> None:
         """Have a copy of our own of what came out, and say what is not as it should be."""
         await self._note(job, Phase.ARCHIVING)
         await self._tools.results.keep(job)
 
-    async def _fail(self, job: Job, error: LipSyncError) -> None:
-        log.info("a job failed", job_id=job.id, provider=job.provider, code=error.code)
-        vendor = asdict(error.vendor) if error.vendor else None
-        await self._store.save(
-            job.id,
-            state=State.FAILED,
+    async def _end(self, job: Job, error: LipSyncError) -> None:
+        state = State.CANCELED if isinstance(error, Canceled) else State.FAILED
+        log.info(f"a job {state}", job_id=job.id, provider=job.provider, code=error.code)
+        await self._save(
+            job,
+            state=state,
             phase=Phase.DONE,
             message=error.detail,
             error={
                 "code": error.code,
                 "detail": error.detail,
                 "charged": error.charged,
-                "provider_error": vendor,
+                "provider_error": asdict(error.vendor) if error.vendor else None,
             },
             finished_at=datetime.now(UTC),
         )
 
+    async def _save(self, job: Job, **changes: object) -> None:
+        if not await self._store.save(job.id, **changes):
+            raise Lost
+
     async def _note(self, job: Job, phase: Phase) -> None:
-        await self._store.save(job.id, state=State.PROCESSING, phase=phase)
+        await self._save(job, state=State.PROCESSING, phase=phase)
 
     async def _tell(self, job: Job, update: Update) -> None:
         cost = dict(job.cost or {}) | {"charged": update.charged}
-        await self._store.save(
-            job.id,
+        await self._save(
+            job,
             phase=update.phase,
             progress=update.progress,
             message=update.message,
@@ -222,13 +299,15 @@ class Steps:
         )
 
     async def settle(self, job_id: str, problem: Exception) -> bool:
-        """Whether the next provider is to be asked after a step went wrong; else the job fails."""
+        """Whether the next provider is to be asked after a step went wrong; else the job ends."""
         job = await self.job(job_id)
+        if job is None:
+            return False
         error = _told(problem, job)
         if job.candidates and self._failover and refused_for_nothing(error):
             await self._pass_on(job, error)
             return True
-        await self._fail(job, error)
+        await self._end(job, error)
         return False
 
     async def _usual_of(self, provider: Provider) -> Usual:
@@ -238,19 +317,26 @@ class Steps:
             self._usual[provider.name] = Usual(finished)
         return self._usual[provider.name]
 
-    async def job(self, job_id: str) -> Job:
-        """The job as it stands."""
+    async def job(self, job_id: str) -> Job | None:
+        """The job as it stands, as long as it is for this process to go on with it.
+
+        None when nothing is left to do. Raises Lost when it is another replica's.
+        """
         job = await self._store.find(job_id)
-        assert job is not None, f"{job_id} was begun before it was recorded"
+        if job is None or job.state.final:
+            return None
+        if job.owner != self._store.owner:
+            raise Lost
         return job
 
     async def _pass_on(self, job: Job, error: LipSyncError) -> None:
         by_name = self._tools.providers.by_name
         refused, chosen = by_name[job.provider], by_name[job.candidates[0]]
         told = f"{refused.label} refused ({error.code}), so {chosen.label} was asked."
-        await self._store.save(
-            job.id,
+        await self._save(
+            job,
             provider=chosen.name,
+            phase=Phase.CONVERTING,
             candidates=job.candidates[1:],
             ticket=None,
             submitting_at=None,
@@ -275,6 +361,14 @@ _REFUSALS = (
     TooLong,
     TooLarge,
 )
+
+
+def _interrupted(provider: Provider) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"{provider.label} API error: the service was interrupted while it handed over the order."
+        " It may be under way and paid for, so it is not sent again.",
+        charged=Charged.UNKNOWN,
+    )
 
 
 def _told(problem: Exception, job: Job) -> LipSyncError:

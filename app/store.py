@@ -6,8 +6,8 @@ Everything is written through :class:`Store`, one row a job. A final row never c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,11 @@ import sqlalchemy as sa
 from app import claims
 from app.claims import Claim
 from app.database import METADATA, Database
+from app.hints import CANCEL, JOB, Hints
 from app.model import Job, Kind, Media, Phase, State, Video
+
+ONLY = "local"
+"""Who carries out the jobs where there is one process only."""
 
 _jobs = sa.Table(
     "jobs",
@@ -59,12 +63,18 @@ _UNFINISHED = _jobs.c.state.in_([State.QUEUED, State.PROCESSING])
 
 
 class Store:
-    """The jobs table. Paths are kept relative to ``root``."""
+    """The jobs table. Paths are kept relative to ``root``.
 
-    def __init__(self, database: Database, *, root: Path) -> None:
+    ``owner`` is this process: it carries out the jobs that it records, and those that it adopts.
+    """
+
+    def __init__(
+        self, database: Database, *, root: Path, owner: str = ONLY, hints: Hints | None = None
+    ) -> None:
         self._engine = database.engine
         self._root = root
-        self._listeners: dict[str, set[asyncio.Event]] = {}
+        self.owner = owner
+        self.hints = hints or Hints()
 
     async def check(self) -> None:
         """Raise what the database raises when it cannot be written to."""
@@ -76,10 +86,11 @@ class Store:
 
         Raises KeyTaken, and records nothing, when the claim was laid by another order.
         """
+        row = self._row(job) | {"owner": self.owner}
         async with self._engine.begin() as connection:
             if claim:
                 await claims.lay(connection, claim, job.id)
-            await connection.execute(sa.insert(_jobs).values(self._row(job)))
+            await connection.execute(sa.insert(_jobs).values(row))
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
         """The fingerprint that a claim's key was kept with, and the id of its job."""
@@ -114,25 +125,60 @@ class Store:
         return [self._job(row) for row in rows]
 
     async def save(self, job_id: str, **changes: object) -> bool:
-        """Write what has changed. False, and nothing written, once the job is final."""
+        """Write what has changed.
+
+        False, and nothing written, once the job is final or another process carries it out.
+        """
         values = {name: self._value(value) for name, value in changes.items()}
-        values["revision"] = _jobs.c.revision + 1
-        change = sa.update(_jobs).where(_jobs.c.id == job_id, _UNFINISHED).values(values)
-        async with self._engine.begin() as connection:
-            written = (await connection.execute(change)).rowcount > 0
-        for listener in self._listeners.get(job_id, ()):
-            listener.set()
-        return written
+        return await self._change(job_id, _UNFINISHED, self._mine, **values)
 
     async def intend(self, job_id: str) -> bool:
-        """Record that the job is about to be submitted. False if it was recorded before."""
-        change = (
-            sa.update(_jobs)
-            .where(_jobs.c.id == job_id, _jobs.c.submitting_at.is_(None))
-            .values(submitting_at=datetime.now(UTC).timestamp())
+        """Record that the job is about to be submitted.
+
+        False if that was recorded before, or if the job is not to go on here.
+        """
+        return await self._change(
+            job_id,
+            _UNFINISHED,
+            self._mine,
+            _jobs.c.submitting_at.is_(None),
+            _jobs.c.cancel_asked_at.is_(None),
+            submitting_at=datetime.now(UTC).timestamp(),
+            state=State.PROCESSING,
+            phase=Phase.SUBMITTING,
         )
+
+    async def ask_cancel(self, job_id: str) -> bool:
+        """Have the job end, whichever process carries it out. False once it is final.
+
+        It may still end otherwise: a video that is there already is kept.
+        """
+        asked_at = sa.func.coalesce(_jobs.c.cancel_asked_at, datetime.now(UTC).timestamp())
+        asked = await self._change(job_id, _UNFINISHED, cancel_asked_at=asked_at)
+        self.hints.tell(CANCEL, job_id)
+        return asked
+
+    async def adopt(self) -> list[str]:
+        """Make every unfinished job this process's own: their ids, the oldest first."""
+        change = sa.update(_jobs).where(_UNFINISHED).values(owner=self.owner)
+        query = sa.select(_jobs.c.id).where(_UNFINISHED).order_by(_jobs.c.created_at)
         async with self._engine.begin() as connection:
-            return (await connection.execute(change)).rowcount > 0
+            await connection.execute(change)
+            return list((await connection.execute(query)).scalars())
+
+    @property
+    def _mine(self) -> sa.ColumnElement[bool]:
+        return _jobs.c.owner == self.owner
+
+    async def _change(
+        self, job_id: str, *conditions: sa.ColumnElement[bool], **values: object
+    ) -> bool:
+        values["revision"] = _jobs.c.revision + 1
+        change = sa.update(_jobs).where(_jobs.c.id == job_id, *conditions).values(values)
+        async with self._engine.begin() as connection:
+            written = (await connection.execute(change)).rowcount > 0
+        self.hints.tell(JOB, job_id)
+        return written
 
     async def count_unfinished(self) -> int:
         """How many jobs are not final yet."""
@@ -153,32 +199,18 @@ class Store:
             rows = (await connection.execute(query)).all()
         return [(audio["duration"] or 0.0, took) for audio, took in reversed(rows)]
 
-    async def unfinished(self) -> list[str]:
-        """The ids of the jobs that are not final yet, oldest first."""
-        query = sa.select(_jobs.c.id).where(_UNFINISHED).order_by(_jobs.c.created_at)
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(query)).scalars())
-
     async def ids(self) -> set[str]:
         """The ids of all jobs."""
         async with self._engine.connect() as connection:
             return set((await connection.execute(sa.select(_jobs.c.id))).scalars())
 
-    @contextmanager
-    def news(self, job_id: str) -> Iterator[asyncio.Event]:
+    def news(self, job_id: str) -> AbstractContextManager[asyncio.Event]:
         """An event that every change of a job sets.
 
         Whoever waits for it clears it first and reads then, so that no change is missed. It is a
         hint: a change may come without it, and it may come without a change.
         """
-        listener = asyncio.Event()
-        self._listeners.setdefault(job_id, set()).add(listener)
-        try:
-            yield listener
-        finally:
-            self._listeners[job_id].discard(listener)
-            if not self._listeners[job_id]:
-                del self._listeners[job_id]
+        return self.hints.news(JOB, job_id)
 
     def _row(self, job: Job) -> dict[str, object]:
         return {name: self._value(getattr(job, name)) for name in Job.__slots__}

@@ -45,7 +45,7 @@ async def test_a_final_job_never_changes_again(store: Store, final: State) -> No
     before = await store.find("lsj_1")
     assert not await store.save("lsj_1", state=State.PROCESSING, message="Once more.")
     assert await store.find("lsj_1") == before
-    assert await store.unfinished() == []
+    assert await store.adopt() == []
 
 
 async def test_an_order_is_announced_once(store: Store) -> None:

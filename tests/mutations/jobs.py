@@ -37,22 +37,22 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "an order is not announced before it leaves",
         STEPS,
-        "not await self._store.intend(job.id)",
-        "False",
+        "if await self._store.intend(job.id):",
+        "if True:",
         (HOSTED + "a_kill_while_the_order_leaves_is_found_again_and_told[aiml_pixverse]",),
     ),
     Mutation(
         "what was announced before a restart is forgotten",
         STORE,
-        ".where(_jobs.c.id == job_id, _jobs.c.submitting_at.is_(None))",
-        ".where(_jobs.c.id == job_id)",
+        "            _jobs.c.submitting_at.is_(None),\n",
+        "",
         ("tests/test_store.py::test_an_order_is_announced_once",),
     ),
     Mutation(
         "a final job changes again",
         STORE,
-        "_jobs.c.id == job_id, _UNFINISHED)",
-        "_jobs.c.id == job_id)",
+        "return await self._change(job_id, _UNFINISHED, self._mine, **values)",
+        "return await self._change(job_id, self._mine, **values)",
         ("tests/test_store.py::test_a_final_job_never_changes_again",),
     ),
     Mutation(

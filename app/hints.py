@@ -1,0 +1,45 @@
+"""Hints that something changed, so that whoever waits for it looks again at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+JOB, CANCEL = "job", "cancel"
+"""Topics: a job's row changed; a job's end was asked for."""
+
+
+class Hints:
+    """Wakes those who wait. A hint may get lost: waiting has an end, and the truth is the row."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[str, str], set[asyncio.Event]] = {}
+        self._listeners: dict[str, Callable[[str], None]] = {}
+
+    def tell(self, topic: str, name: str) -> None:
+        """Wake whoever waits for this."""
+        for event in self._waiting.get((topic, name), ()):
+            event.set()
+        if listener := self._listeners.get(topic):
+            listener(name)
+
+    def listen(self, topic: str, listener: Callable[[str], None]) -> None:
+        """Call ``listener`` with the name in each hint on a topic."""
+        self._listeners[topic] = listener
+
+    @contextmanager
+    def news(self, topic: str, name: str) -> Iterator[asyncio.Event]:
+        """An event that every hint on this sets.
+
+        Whoever waits for it clears it first and reads then, so that no change is missed.
+        """
+        event = asyncio.Event()
+        waiting = self._waiting.setdefault((topic, name), set())
+        waiting.add(event)
+        try:
+            yield event
+        finally:
+            waiting.discard(event)
+            if not waiting:
+                self._waiting.pop((topic, name), None)
