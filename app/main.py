@@ -18,6 +18,7 @@ from app.addresses import Addresses, public
 from app.api import problems, service, speech
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
+from app.api.events import EventRoutes
 from app.api.files import FileRoutes
 from app.api.jobs import JobRoutes
 from app.api.lipsync import LipsyncRoutes
@@ -155,6 +156,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     reader = Reader(rooms.store, closing, sign)
     app.include_router(LipsyncRoutes(counter, reader, rooms.runner, hold).router())
     app.include_router(JobRoutes(rooms.store, reader).router())
+    app.include_router(EventRoutes(reader).router())
     app.include_router(FileRoutes(rooms.store, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(speech.routes(rooms.speaker))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from app.api.access import Links, link_secret
 from tests.service import ORIGIN, Service, assert_problem
 
 KEY = {"Authorization": "Bearer second-key"}
@@ -77,6 +78,15 @@ def test_the_link_opens_nothing_else(guarded: Service, job: dict[str, Any]) -> N
     for path in (f"{bare}?{link.query}", link.path, f"{link.path}?{altered}"):
         assert_problem(guarded.client.get(path, headers=ORIGIN), 401, "unauthorized")
     assert guarded.client.get(bare, headers=KEY).json() == job
+
+
+def test_a_link_to_the_events_needs_no_key_where_there_is_one(
+    guarded: Service, job: dict[str, Any]
+) -> None:
+    path = f"/lipsync/{job['job_id']}/events"
+    assert_problem(guarded.client.get(path, headers=ORIGIN), 401, "unauthorized")
+    link = Links(link_secret(guarded.folder / "data")).sign(path)
+    assert guarded.client.get(link).text.startswith("event: job\n")
 
 
 def test_an_old_link_has_expired(guarded: Service, job: dict[str, Any]) -> None:

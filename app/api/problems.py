@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from app.errors import (
     Charged,
@@ -139,7 +139,9 @@ async def _invalid(_request: Request, error: RequestValidationError) -> ProblemR
     return ProblemResponse(problem_of(invalid(error.errors())))
 
 
-async def _http(_request: Request, error: HTTPException) -> ProblemResponse:
+async def _http(_request: Request, error: HTTPException) -> Response:
+    if error.status_code < 400:
+        return Response(status_code=error.status_code, headers=error.headers)
     ours = NotFound() if error.status_code == 404 else InvalidRequest(f"{error.detail}.")
     problem = problem_of(ours).model_copy(update={"status": error.status_code})
     return ProblemResponse(problem, dict(error.headers or {}))
