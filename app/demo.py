@@ -5,7 +5,6 @@ Nothing but loopback is spoken to, and no provider's key is used.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import socket
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from app.samples import sample_photo
 
 SAMPLE_TEXT = (
     "Hello! I was only a photograph, until somebody gave me a voice."
@@ -44,11 +45,6 @@ def demo(image: Path | None, audio: Path | None, out: Path) -> int:
         base_url = rooms.enter_context(_service(folder / "data"))
         client = rooms.enter_context(httpx.Client(base_url=base_url, timeout=60))
         return _make_video(client, image, audio, out)
-
-
-def sample_photo() -> Path:
-    """A portrait of Grace Hopper, in the public domain, which matplotlib carries."""
-    return _in_package("matplotlib", "mpl-data/sample_data/grace_hopper.jpg")
 
 
 def _make_video(client: httpx.Client, image: Path, audio: Path, out: Path) -> int:
@@ -160,14 +156,6 @@ def _sample_speech(path: Path) -> Path:
 
     write_wav(speak(SAMPLE_TEXT), path)
     return path
-
-
-def _in_package(package: str, file: str) -> Path:
-    """A file that a package carries, found without importing the package."""
-    spec = importlib.util.find_spec(package)
-    if spec is None or spec.origin is None:
-        raise SystemExit(f"The package {package} is not installed: run `make install`.")
-    return Path(spec.origin).parent / file
 
 
 def _say(line: str) -> None:

@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from app.addresses import Addresses, public
-from app.api import problems, service, speech
+from app.api import docs, problems, service, speech, studio
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
 from app.api.events import EventRoutes
@@ -144,6 +144,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
         version="0.1.0",
         docs_url=None,
         redoc_url=None,
+        openapi_tags=docs.TAGS,
         lifespan=rooms.lifespan,
     )
     closing = asyncio.Event()
@@ -161,7 +162,8 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(speech.routes(rooms.speaker))
     app.include_router(service.routes({"store": rooms.store.check}))
-    service.install_docs(app)
+    app.include_router(studio.routes())
+    docs.install(app, keys=bool(settings.api_keys))
     problems.install(app)
     door = Door(app, keys=settings.api_keys, links=rooms.links, limit=settings.rate_limit)
     return Service(_open_to_pages(door, settings), rooms.data, closing)

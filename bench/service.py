@@ -17,8 +17,8 @@ from pathlib import Path
 
 import httpx
 
-from app.demo import sample_photo
 from app.espeak import speak, write_wav
+from app.samples import sample_photo
 
 UPLOAD_MEGABYTES = 500
 _BOUNDARY = "lipsync-bench"

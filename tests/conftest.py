@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.demo import sample_photo
 from app.espeak import speak, write_wav
+from app.samples import sample_photo
 from tests.service import Service
 
 SENTENCE = "Please bring my mother a big warm apple pie."

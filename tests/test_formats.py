@@ -16,11 +16,11 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from PIL import Image
 
-from app.demo import sample_photo
 from app.espeak import speak, write_wav
 from app.media.probe import probe_audio, probe_face
 from app.model import Kind, Media
 from app.providers import HTTP_PROVIDERS
+from app.samples import sample_photo
 from tests.service import Service
 from tests.standin import RunningStandIn
 

@@ -21,7 +21,9 @@ from app.api.problems import ProblemResponse, headers_of, problem_of
 from app.api.uploads import drain
 from app.errors import LipSyncError, RateLimited, Unauthorized
 
-_OPEN_PATHS = frozenset({"/health", "/ready", "/"})
+_OPEN_PATHS = frozenset({"/health", "/ready", "/", "/docs"})
+_OPEN_FOLDERS = ("/studio/", "/docs/assets/")
+"""What the pages are made of; the document that describes the API is not among it."""
 _DAY = 86_400
 _LINK_DAYS = 7
 
@@ -89,7 +91,7 @@ class Door:
 
     def _refuse_stranger(self, request: Request) -> None:
         path = request.url.path
-        if not self._keys or path in _OPEN_PATHS:
+        if not self._keys or path in _OPEN_PATHS or path.startswith(_OPEN_FOLDERS):
             return
         if request.method in ("GET", "HEAD") and self._links.allow(path, request.url.query):
             return

@@ -1,19 +1,14 @@
-"""The service about itself: alive, able to work, and documented without the internet."""
+"""The service about itself: alive, and able to take work."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Literal
 
-from fastapi import APIRouter, FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.staticfiles import StaticFiles
+from fastapi import APIRouter
 from pydantic import BaseModel
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse
 
-ASSETS = "/docs/assets"
 Check = Callable[[], Awaitable[None]]
 
 
@@ -47,27 +42,7 @@ def routes(checks: dict[str, Check]) -> APIRouter:
         answer = Readiness(status="ready" if fine else "not_ready", checks=findings)
         return JSONResponse(answer.model_dump(), 200 if fine else 503)
 
-    @router.get("/", include_in_schema=False)
-    async def index() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
     return router
-
-
-def install_docs(app: FastAPI) -> None:
-    """Serve /docs with assets of our own, so that it works where no other host is reachable."""
-    app.mount(ASSETS, StaticFiles(directory=_assets()), name="docs-assets")
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title=app.title,
-            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{ASSETS}/favicon.png",
-            swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
-        )
 
 
 async def _finding(check: Check) -> str:
@@ -76,10 +51,3 @@ async def _finding(check: Check) -> str:
     except Exception as problem:  # whatever is wrong, an operator wants to read it
         return f"{type(problem).__name__}: {problem}"
     return "ok"
-
-
-def _assets() -> Path:
-    package = importlib.util.find_spec("fastapi_offline")
-    assert package is not None
-    assert package.origin is not None
-    return Path(package.origin).parent / "static"

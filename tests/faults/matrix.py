@@ -19,8 +19,8 @@ from pathlib import Path
 
 import httpx
 
-from app.demo import sample_photo
 from app.espeak import speak, write_wav
+from app.samples import sample_photo
 from tests.service import Service
 from tests.standin import RunningStandIn
 from tests.vendors import VENDORS

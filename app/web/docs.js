@@ -1,0 +1,46 @@
+// The documentation: asks for the service's key where one is needed, and fills it in for "Try it out".
+
+const KEPT_AS = "lipsync-studio.key";
+const SCHEME = "key";
+const gate = document.getElementById("gate");
+const field = document.getElementById("gate-key");
+
+/** The key that the studio was given, if any. */
+function kept() {
+  try {
+    return JSON.parse(localStorage.getItem(KEPT_AS)) || "";
+  } catch {
+    return "";
+  }
+}
+
+async function open(key) {
+  const headers = key ? { Authorization: `Bearer ${key}` } : {};
+  const answer = await fetch("openapi.json", { headers });
+  gate.hidden = answer.status !== 401;
+  if (answer.status === 401) return refuse(key);
+  if (key) localStorage.setItem(KEPT_AS, JSON.stringify(key));
+  const ui = SwaggerUIBundle({
+    spec: { ...(await answer.json()), servers: [{ url: new URL(".", location).pathname.replace(/\/$/, "") || "/" }] },
+    dom_id: "#swagger",
+    presets: [SwaggerUIBundle.presets.apis],
+    layout: "BaseLayout",
+    deepLinking: true,
+    tryItOutEnabled: true,
+    defaultModelsExpandDepth: 0,
+    displayRequestDuration: true,
+    validatorUrl: null,
+    onComplete: () => key && ui.preauthorizeApiKey(SCHEME, key),
+  });
+}
+
+function refuse(key) {
+  document.getElementById("gate-fault").textContent = key ? "The service does not know this key." : "";
+  field.focus();
+}
+
+gate.addEventListener("submit", (event) => {
+  event.preventDefault();
+  open(field.value.trim());
+});
+open(kept());
