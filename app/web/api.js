@@ -141,7 +141,7 @@ export async function follow(jobId, { tell, lost, signal }) {
         if (isFinal(job)) return;
       }
     } catch (fault) {
-      if (fault.name === "AbortError" || [401, 404].includes(fault.status)) throw fault;
+      if (fault.name === "AbortError" || fault.status === 401) throw fault;
     }
     // Some proxies let no stream through, so ask in the plain way, too.
     try {
