@@ -26,9 +26,9 @@ from typing import Any
 import av
 import httpx
 
-from app.demo import sample_photo
 from app.espeak import speak, write_wav
 from app.model import Phase
+from app.samples import sample_photo
 from tests.faults.customers import Customers, Placed
 from tests.service import Service
 from tests.standin import RunningStandIn
