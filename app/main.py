@@ -81,8 +81,12 @@ class _Rooms:
         self.archive = Archive(self.data / "jobs")
         trust = httpx.create_ssl_context()
         self.vendors = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, limits=VENDOR_LIMITS)
-        # Its requests go to addresses that were checked, so no proxy may stand in between.
-        self.outside = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, trust_env=False)
+        # Its requests go to addresses that were checked, so no proxy may stand in between; and
+        # one caller's slow host must not hold up what others wait for, so there is no queue.
+        self.outside = httpx.AsyncClient(
+            verify=trust, timeout=VENDOR_TIMEOUT, limits=httpx.Limits(), trust_env=False
+        )
+        self.addresses = Addresses(self.outside, allow_private=settings.allow_private_urls)
         models = _face_models(local)
         self.inspections = Inspections(
             WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True), models=models
@@ -99,7 +103,7 @@ class _Rooms:
             self.archive,
             self.providers,
             self.inspections,
-            Addresses(self.outside, allow_private=settings.allow_private_urls),
+            self.addresses,
             clock,
         )
         tools = Tools(
@@ -149,7 +153,13 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     )
     closing = asyncio.Event()
     counter = Counter(
-        settings, rooms.store, rooms.archive, rooms.providers, rooms.inspections, rooms.speaker
+        settings,
+        rooms.store,
+        rooms.archive,
+        rooms.providers,
+        rooms.inspections,
+        rooms.speaker,
+        rooms.addresses,
     )
     hold = settings.lipsync_timeout_seconds
     # An address without a signature is shorter, and as good where nobody needs a key.

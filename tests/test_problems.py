@@ -168,7 +168,10 @@ def test_a_body_that_is_no_form(service: Service, content: bytes, kind: str | No
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"fps": "20"}, "There is no field fps. There are: image, audio, provider, options, wait."),
+        (
+            {"fps": "20"},
+            "There is no field fps. There are: image, audio, provider, options, wait, image_url",
+        ),
         ({"provider": "nobody"}, "There is no such provider. Known: gooey, "),
         ({"options": "{"}, "options: This must be a JSON object"),
         ({"options": "[1]"}, "options: This must be a JSON object"),

@@ -185,6 +185,6 @@ def test_words_and_a_recording_are_one_too_many(
 ) -> None:
     for fields in ({"text": TEXT}, {"voice": "Hannah"}):
         problem = assert_problem(service.order(photo, speech, **fields), 422, "invalid_request")
-        assert problem["detail"] == "Send either audio, or text with a voice."
+        assert problem["detail"] == "Send either audio, or audio_url, or text with a voice."
     # A page's form sends the fields that were left empty, too.
     assert service.order(photo, speech, text="", voice="", wait="0").status_code == 202

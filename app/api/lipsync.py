@@ -15,6 +15,7 @@ from app.api.problems import JobProblem, documented, recall
 from app.api.reading import ASK_AGAIN, Reader
 from app.api.schemas import UNFINISHED, JobOut
 from app.errors import (
+    BlockedUrl,
     IdempotencyKeyReused,
     InternalError,
     InvalidRequest,
@@ -45,17 +46,24 @@ LONGEST_POLL = 55
 
 _FORM = {
     "type": "object",
-    "required": ["image"],
     "properties": {
         "image": {
             "type": "string",
             "format": "binary",
-            "description": "still image or video of a face",
+            "description": "still image or video of a face; needed unless there is an `image_url`",
+        },
+        "image_url": {
+            "type": "string",
+            "description": "where the image lies on the web, instead of `image`",
         },
         "audio": {
             "type": "string",
             "format": "binary",
-            "description": "speech; needed unless there is a `text`",
+            "description": "speech; needed unless there is an `audio_url` or a `text`",
+        },
+        "audio_url": {
+            "type": "string",
+            "description": "where the speech lies on the web, instead of `audio`",
         },
         "text": {
             "type": "string",
@@ -96,6 +104,7 @@ _PROBLEMS = (
     NoFace,
     NoSpeech,
     TooLong,
+    BlockedUrl,
     IdempotencyKeyReused,
     RateLimited,
     ProviderNotConfigured,

@@ -15,8 +15,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
+from app.addresses import Addresses
 from app.api.access import bearer
 from app.api.idempotency import claim_of, key_of
+from app.api.inputs import fetch, refuse_unclear
 from app.api.problems import invalid
 from app.api.uploads import MEGABYTE, Form, Slot, drain, receive
 from app.archive import Archive
@@ -43,6 +45,8 @@ class OrderFields(BaseModel):
     provider: str | None = None
     options: dict[str, Any] = {}
     wait: Annotated[float, Field(ge=0, le=3600)] | None = None
+    image_url: str | None = None
+    audio_url: str | None = None
     text: str | None = None
     voice: str | None = None
 
@@ -67,6 +71,7 @@ class Counter:
     providers: Providers
     inspections: Inspections
     speaker: Speaker
+    addresses: Addresses
 
     async def take(self, request: Request) -> Taken:
         """Make a job of a request, or find the one that its Idempotency-Key stands for.
@@ -126,6 +131,7 @@ class Counter:
         options = _options(provider, fields.options)
         script = _script(form, fields)
         await self._refuse_overload()
+        form = await fetch(self.addresses, form, self._slots(self.archive.folder(job_id)))
         face, audio = await self._look_into(form, script)
         return Job(
             id=job_id,
@@ -184,7 +190,7 @@ def new_job_id() -> str:
 
 
 def _fields(form: Form) -> OrderFields:
-    _refuse_missing(form)
+    refuse_unclear(form)
     unknown = sorted(set(form.fields) - set(OrderFields.model_fields) - {"image", "audio"})
     if unknown:
         known = ", ".join(("image", "audio", *OrderFields.model_fields))
@@ -202,28 +208,11 @@ def _fields(form: Form) -> OrderFields:
         raise invalid(problem.errors()) from None
 
 
-def _refuse_missing(form: Form) -> None:
-    needed = ("image",) if "text" in form.fields else ("image", "audio")
-    missing = [
-        {
-            "type": "missing",
-            "loc": ["body", name],
-            "msg": "Field required" if name not in form.fields else "This must be a file",
-        }
-        for name in needed
-        if name not in form.files
-    ]
-    if missing:
-        raise invalid(missing)
-
-
 def _script(form: Form, fields: OrderFields) -> Script | None:
     """What is to be said in place of a recording."""
-    if "audio" not in form.files:
-        return Script(words_of(fields.text or ""), own_voice(fields.voice))
-    if fields.text or fields.voice:
-        raise InvalidRequest("Send either audio, or text with a voice.")
-    return None
+    if "audio" in form.files or fields.audio_url:
+        return None
+    return Script(words_of(fields.text or ""), own_voice(fields.voice))
 
 
 def _json_object(text: str) -> dict[str, Any]:

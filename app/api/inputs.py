@@ -1,0 +1,101 @@
+"""Where the face and the voice of an order come from: a file, an address, or words to be said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.addresses import Addresses
+from app.api.problems import invalid
+from app.api.uploads import Form, Slot, Upload
+from app.errors import (
+    BlockedUrl,
+    InvalidRequest,
+    OrderError,
+    ProviderUnavailable,
+    TooLarge,
+    UnsupportedAudio,
+    UnsupportedImage,
+)
+
+FETCH_SECONDS = 60
+"""How long a file may take to arrive from an address: its caller is waiting."""
+_SOURCES = {"image": ("image", "image_url"), "audio": ("audio", "audio_url", "text")}
+_UNSUPPORTED: Mapping[str, type[OrderError]] = {
+    "image": UnsupportedImage,
+    "audio": UnsupportedAudio,
+}
+_PAGES = (b"<!doctype html", b"<html")
+
+
+def refuse_unclear(form: Form) -> None:
+    """Raise InvalidRequest unless a form holds one face and one voice, wherever they are from."""
+    given = _given(form)
+    missing = [
+        {
+            "type": "missing",
+            "loc": ["body", name],
+            "msg": "Field required" if name not in form.fields else "This must be a file",
+        }
+        for name, sources in _SOURCES.items()
+        if given.isdisjoint(sources)
+    ]
+    if missing:
+        raise invalid(missing)
+    if given.issuperset(_SOURCES["image"]):
+        raise InvalidRequest("Send either image or image_url.")
+    spoken = bool(given & {"text", "voice"})
+    if ["audio" in given, "audio_url" in given, spoken].count(True) > 1:
+        raise InvalidRequest("Send either audio, or audio_url, or text with a voice.")
+
+
+def _given(form: Form) -> set[str]:
+    """The names of the files, and of the fields that say something."""
+    given = {name for name, text in form.fields.items() if text.strip()} - set(_SOURCES)
+    given |= set(form.files)
+    if "text" in form.fields and given.isdisjoint(_SOURCES["audio"]):
+        given.add("text")  # that there is nothing in it says more than that a file is missing
+    return given
+
+
+async def fetch(addresses: Addresses, form: Form, slots: Mapping[str, Slot]) -> Form:
+    """The form with the files to which its addresses lead.
+
+    Raises BlockedUrl, TooLarge, InvalidRequest when one cannot be had, and what is said of a page
+    that came in place of a file.
+    """
+    urls = {name: form.fields.get(f"{name}_url", "").strip() for name in slots}
+    try:
+        async with asyncio.TaskGroup() as group:
+            arriving = {
+                name: group.create_task(_fetched(addresses, name, url, slots[name]))
+                for name, url in urls.items()
+                if url
+            }
+    except ExceptionGroup as faults:
+        raise faults.exceptions[0] from None
+    arrived = {name: upload.result() for name, upload in arriving.items()}
+    return Form(files={**form.files, **arrived}, fields=form.fields)
+
+
+async def _fetched(addresses: Addresses, name: str, url: str, slot: Slot) -> Upload:
+    try:
+        file = await addresses.download(
+            url, slot.path, most_bytes=slot.limit, seconds=FETCH_SECONDS
+        )
+    except (BlockedUrl, TooLarge) as problem:
+        raise type(problem)(f"{name}_url: {problem.detail}") from None
+    except ProviderUnavailable as problem:
+        unreachable = InvalidRequest(f"{name}_url: {problem.detail}")
+        unreachable.retryable = True
+        raise unreachable from None
+    if await asyncio.to_thread(_is_page, slot.path):
+        kind = _UNSUPPORTED[name]
+        raise kind(f"{kind().detail}. The address in {name}_url leads to a web page, not a file.")
+    return Upload(slot.path, file.size, file.sha256)
+
+
+def _is_page(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGES)
