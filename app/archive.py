@@ -1,41 +1,85 @@
-"""Where a job's inputs and its result live on disk."""
+"""Where a job's inputs and its result live: in a folder while it is worked on, and in storage."""
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Container
+from collections.abc import Collection
 from pathlib import Path
+
+from app.model import Job
+from app.storage import Storage
 
 
 class Archive:
-    """One folder a job: ``face`` and ``audio`` as they came, and ``video.mp4``.
+    """One folder a job: on this disk for as long as it is worked on, in storage until it is old.
 
-    The names are ours alone: nothing that a caller called a file is ever part of a path.
+    A file has the same name in both: ``face`` and ``audio`` as they came, what was made of them
+    for the provider, and the video. The names are ours alone: nothing that a caller called a file
+    is ever part of a path. What is kept never changes. Methods that reach the storage raise
+    StorageUnavailable, and FileNotFoundError for what is not kept.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, storage: Storage) -> None:
+        self._root = root
+        self._storage = storage
 
     def folder(self, job_id: str) -> Path:
-        """The job's own folder."""
-        return self.root / job_id
+        """The job's own folder on this disk, for as long as it is worked on."""
+        return self._root / job_id
 
-    def open(self, job_id: str) -> Path:
-        """Make the job's folder."""
+    async def open(self, job_id: str) -> Path:
+        """Make the job's folder, if it is not there."""
         folder = self.folder(job_id)
-        folder.mkdir(parents=True)
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
         return folder
 
-    def video(self, job_id: str) -> Path:
-        """Where the job's result is kept."""
-        return self.folder(job_id) / "video.mp4"
+    async def close(self, job_id: str) -> None:
+        """Remove the job's folder on this disk: what was kept stays."""
+        await asyncio.to_thread(shutil.rmtree, self.folder(job_id), ignore_errors=True)
 
-    def discard(self, job_id: str) -> None:
-        """Forget an order that was refused."""
-        shutil.rmtree(self.folder(job_id), ignore_errors=True)
+    async def keep(
+        self, job_id: str, *files: Path, name: str | None = None, lasting: bool = False
+    ) -> None:
+        """Put files of the job's folder where every replica finds them.
 
-    def sweep(self, known: Container[str]) -> None:
-        """Remove what uploads left behind that never became a job, because the service ended."""
-        for folder in self.root.glob("*"):
-            if folder.name not in known:
+        ``name`` is what a file is kept as, if not as it is called. With ``lasting`` the files
+        outlive the power once this returns.
+        """
+        for file in files:
+            await self._storage.put(f"{job_id}/{name or file.name}", file, lasting=lasting)
+
+    async def bring(self, job: Job) -> None:
+        """Have what a job works on in its folder: another replica may have received it."""
+        inputs = (job.face, job.audio, job.sent_face, job.sent_audio)
+        for path in dict.fromkeys(media.path for media in inputs if media):
+            if not await asyncio.to_thread(path.exists):
+                await self.open(job.id)
+                await self._storage.fetch(f"{job.id}/{path.name}", path)
+
+    @property
+    def block(self) -> int:
+        """Bytes that are worth asking for at a time."""
+        return self._storage.block
+
+    async def read(self, job_id: str, name: str, start: int, end: int) -> bytes:
+        """The bytes from ``start`` up to ``end`` of a file that is kept."""
+        return await self._storage.read(f"{job_id}/{name}", start, end)
+
+    async def discard(self, job_id: str) -> None:
+        """Forget every file of a job."""
+        await self.close(job_id)
+        await self._storage.delete(job_id)
+
+    async def check(self) -> None:
+        """Raise StorageUnavailable if nothing could be kept right now."""
+        await self._storage.check()
+
+    async def sweep(self, under_way: Collection[str]) -> None:
+        """Remove the folders of jobs that ended, or never began, when the service did."""
+        await asyncio.to_thread(self._sweep, frozenset(under_way))
+
+    def _sweep(self, under_way: Collection[str]) -> None:
+        for folder in self._root.glob("*"):
+            if folder.name not in under_way:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -12,7 +12,9 @@
     │   ├── AlreadyFinal            409
     │   ├── StillRunning            409
     │   ├── Canceled                409  its caller did not want the job any more
+    │   ├── Gone                    410  it was here once
     │   ├── TooLarge                413
+    │   ├── RangeNotSatisfiable     416
     │   ├── InvalidRequest          422
     │   ├── NoFace                  422
     │   ├── NoSpeech                422
@@ -25,6 +27,7 @@
     ├── OperatorError                   whoever runs the service can mend it
     │   ├── ProviderNotConfigured   500
     │   ├── InternalError           500
+    │   ├── StorageUnavailable      503
     │   └── Overloaded              503
     └── ProviderError               502 the provider failed, or our own engine did
         ├── OutOfCredits            402
@@ -163,12 +166,28 @@ class Canceled(OrderError):
     status = 409
 
 
+class Gone(OrderError):
+    """The files of this job were deleted, because they had become old."""
+
+    code = "gone"
+    title = "Gone"
+    status = 410
+
+
 class TooLarge(OrderError):
     """The file is too large."""
 
     code = "too_large"
     title = "Too large"
     status = 413
+
+
+class RangeNotSatisfiable(OrderError):
+    """The file is shorter than the range that was asked for."""
+
+    code = "range_not_satisfiable"
+    title = "Range not satisfiable"
+    status = 416
 
 
 class InvalidRequest(OrderError):
@@ -249,6 +268,15 @@ class ProviderNotConfigured(OperatorError):
 
 class InternalError(OperatorError):
     """Something went wrong here. It was logged."""
+
+
+class StorageUnavailable(OperatorError):
+    """The storage of this service cannot be reached. Try again later."""
+
+    code = "storage_unavailable"
+    title = "The storage is unavailable"
+    status = 503
+    retryable = True
 
 
 class Overloaded(OperatorError):

@@ -25,6 +25,7 @@ from app.api.lipsync import LipsyncRoutes
 from app.api.orders import Counter
 from app.api.reading import Reader
 from app.archive import Archive
+from app.copies import Copies
 from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
 from app.inspections import Inspections
@@ -38,6 +39,7 @@ from app.runner import Runner
 from app.settings import Settings, SettingsError, read
 from app.speech import Speaker
 from app.steps import Steps, Tools
+from app.storage import Storage, storage_at
 from app.store import Store
 from app.workers import WorkerPool
 
@@ -78,7 +80,8 @@ class _Rooms:
         self.links = Links(link_secret(self.data))
         self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
         self.store = Store(self.database, root=self.data)
-        self.archive = Archive(self.data / "jobs")
+        self.archive = Archive(self.data / "jobs", _storage(settings, self.data / "media"))
+        self.copies = Copies(self.database)
         trust = httpx.create_ssl_context()
         self.vendors = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, limits=VENDOR_LIMITS)
         # Its requests go to addresses that were checked, so no proxy may stand in between; and
@@ -98,9 +101,10 @@ class _Rooms:
         self.local = Local(local, models=models, job_seconds=settings.job_timeout_seconds)
         self.providers = _providers(settings, self.local, self.vendors)
         clock = RealClock()
-        results = Results(
+        self.results = Results(
             self.store,
             self.archive,
+            self.copies,
             self.providers,
             self.inspections,
             self.addresses,
@@ -111,7 +115,7 @@ class _Rooms:
             self.archive,
             self.providers,
             self.inspections,
-            results,
+            self.results,
             self.local.animate,
             _link(settings, self.links),
             clock,
@@ -130,12 +134,13 @@ class _Rooms:
             closing.push_async_callback(self.outside.aclose)
             await self.database.open()
             closing.push_async_callback(self.database.close)
-            await asyncio.to_thread(self.archive.sweep, await self.store.ids())
+            await self.archive.sweep(await self.store.unfinished())
             closing.push_async_callback(self.inspections.close)
             closing.push_async_callback(self.speaker.close)
             closing.push_async_callback(self.local.close)
             closing.push_async_callback(self.runner.stop)
             await self.runner.start(self.data / "workflows.db")
+            closing.push_async_callback(_end, asyncio.create_task(self.results.make_late_copies()))
             yield
 
 
@@ -168,10 +173,11 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(LipsyncRoutes(counter, reader, rooms.runner, hold).router())
     app.include_router(JobRoutes(rooms.store, reader).router())
     app.include_router(EventRoutes(reader).router())
-    app.include_router(FileRoutes(rooms.store, rooms.links).router())
+    app.include_router(FileRoutes(rooms.store, rooms.archive, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(speech.routes(rooms.speaker))
-    app.include_router(service.routes({"store": rooms.store.check}))
+    checks = {"store": rooms.store.check, "storage": rooms.archive.check}
+    app.include_router(service.routes(checks))
     app.include_router(studio.routes())
     docs.install(app, keys=bool(settings.api_keys))
     problems.install(app)
@@ -197,6 +203,18 @@ def _data_folder(settings: Settings) -> Path:
     except OSError as problem:
         raise SettingsError(f"DATA_DIR: {problem.strerror}: {folder}.") from None
     return folder
+
+
+def _storage(settings: Settings, default: Path) -> Storage:
+    try:
+        return storage_at(settings.storage_url, default)
+    except ValueError as problem:
+        raise SettingsError(f"STORAGE_URL: {problem}.") from None
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait((task,))
 
 
 def _face_models(local: LocalConfig) -> Path:

@@ -186,6 +186,9 @@ class Job:
     ticket: Ticket | None = None
     video: Video | None = None
     result: Media | None = None
+    """Our own copy of the video; the archive keeps it under the name of its path."""
+    expired_at: datetime | None = None
+    """When its files were deleted, because they had become old."""
     warnings: tuple[str, ...] = ()
     error: Mapping[str, object] | None = None
     finished_at: datetime | None = None

@@ -94,6 +94,7 @@ class Steps:
             return
         if job.submitting_at is not None:
             raise _interrupted(self._provider(job)[0])
+        await watch.interruptible(self._tools.archive.bring(job))
         if job.phase in (Phase.RECEIVED, Phase.CHECKING):
             await watch.interruptible(self._inspect(job))
         if job.sent_face is None:
@@ -127,6 +128,8 @@ class Steps:
             await self._tools.animate(job.face, job.audio, animated)
             face = await self._tools.inspections.describe(animated)
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
+        made = [media.path for media in (face, audio) if media not in (job.face, job.audio)]
+        await self._tools.archive.keep(job.id, *made)
         await self._save(job, sent_face=face, sent_audio=audio, warnings=told)
         return replace(job, sent_face=face, sent_audio=audio)
 
@@ -172,6 +175,8 @@ class Steps:
         """Ask until there is a final word. A job that is not wanted is ended there, too."""
         assert job.ticket is not None
         provider, _ = self._provider(job)
+        if provider.works_here:
+            await watch.interruptible(self._tools.archive.bring(job))
         try:
             await watch.interruptible(self._follow(job, provider, job.ticket))
         except Canceled:
@@ -260,6 +265,7 @@ class Steps:
             },
             finished_at=datetime.now(UTC),
         )
+        await self._tools.archive.close(job.id)
 
     async def _save(self, job: Job, **changes: object) -> None:
         if not await self._store.save(job.id, **changes):

@@ -33,6 +33,7 @@ _jobs = sa.Table(
     sa.Column("phase", sa.String, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),  # seconds since 1970, UTC
     sa.Column("finished_at", sa.Float),
+    sa.Column("expired_at", sa.Float),
     sa.Column("submitting_at", sa.Float),  # the intent: about to submit, and perhaps paid for
     sa.Column("cancel_asked_at", sa.Float),
     sa.Column("owner", sa.String),
@@ -57,7 +58,7 @@ _jobs = sa.Table(
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("error", sa.JSON(none_as_null=True)),
 )
-_MOMENTS = ("finished_at", "submitting_at", "cancel_asked_at")
+_MOMENTS = ("finished_at", "expired_at", "submitting_at", "cancel_asked_at")
 _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 _UNFINISHED = _jobs.c.state.in_([State.QUEUED, State.PROCESSING])
 
@@ -132,6 +133,20 @@ class Store:
         values = {name: self._value(value) for name, value in changes.items()}
         return await self._change(job_id, _UNFINISHED, self._mine, **values)
 
+    async def add_copy(self, job_id: str, result: Media, warnings: tuple[str, ...]) -> bool:
+        """Add our own copy to a success that has none: the one change that a final row sees.
+
+        False, and nothing written, where there is no such success any more.
+        """
+        return await self._change(
+            job_id,
+            _jobs.c.state == State.SUCCESS,
+            _jobs.c.result.is_(sa.null()),
+            _jobs.c.expired_at.is_(None),
+            result=self._value(result),
+            warnings=list(warnings),
+        )
+
     async def intend(self, job_id: str) -> bool:
         """Record that the job is about to be submitted.
 
@@ -199,10 +214,11 @@ class Store:
             rows = (await connection.execute(query)).all()
         return [(audio["duration"] or 0.0, took) for audio, took in reversed(rows)]
 
-    async def ids(self) -> set[str]:
-        """The ids of all jobs."""
+    async def unfinished(self) -> set[str]:
+        """The ids of the jobs that are not final yet."""
+        query = sa.select(_jobs.c.id).where(_UNFINISHED)
         async with self._engine.connect() as connection:
-            return set((await connection.execute(sa.select(_jobs.c.id))).scalars())
+            return set((await connection.execute(query)).scalars())
 
     def news(self, job_id: str) -> AbstractContextManager[asyncio.Event]:
         """An event that every change of a job sets.

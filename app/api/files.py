@@ -1,19 +1,32 @@
-"""The files of a job: its video, and what the providers fetch."""
+"""The files of a job: its video, its pictures, and what the providers fetch."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import FileResponse
 
 from app.api.access import Links
 from app.api.problems import documented
-from app.errors import InvalidRequest, NotFound, Unauthorized
-from app.model import Job
+from app.api.ranges import KeptFile
+from app.archive import Archive
+from app.errors import (
+    Gone,
+    InvalidRequest,
+    NotFound,
+    RangeNotSatisfiable,
+    StorageUnavailable,
+    Unauthorized,
+)
+from app.media.sniff import CONTENT_TYPES
+from app.model import Job, Media
 from app.store import Store
+
+_PLAYABLE_ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}
+_VIDEO = {"schema": {"type": "string", "format": "binary"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,7 @@ class FileRoutes:
     """The routes under /lipsync/{job_id} that answer files."""
 
     store: Store
+    archive: Archive
     links: Links
 
     def router(self) -> APIRouter:
@@ -32,11 +46,13 @@ class FileRoutes:
             video,
             self.video,
             summary="The video",
-            response_class=FileResponse,
+            response_class=Response,
             responses={
-                200: {"content": {"video/mp4": {}}, "description": "The MP4"},
-                206: {"content": {"video/mp4": {}}, "description": "What `Range` asks for"},
-                **documented(NotFound, InvalidRequest),
+                200: {"content": {"video/mp4": _VIDEO}, "description": "The video, mostly an MP4"},
+                206: {"content": {"video/mp4": _VIDEO}, "description": "What `Range` asks for"},
+                304: {"description": "It is what `If-None-Match` names"},
+                **documented(NotFound, Gone, RangeNotSatisfiable),
+                **documented(InvalidRequest, StorageUnavailable),
             },
         )
         inputs = "/lipsync/{job_id}/inputs/{name}"
@@ -46,19 +62,18 @@ class FileRoutes:
     async def video(
         self,
         job_id: str,
+        request: Request,
         download: Annotated[bool, Query(description="save it instead of playing it")] = False,
-    ) -> FileResponse:
-        """The finished MP4, also in ranges, as players and downloads ask for it."""
-        job = await self._existing(job_id)
-        if job.result is None or not await asyncio.to_thread(job.result.path.exists):
-            raise NotFound(f"The job {job_id} has no video.")
-        return FileResponse(
-            job.result.path,
-            media_type="video/mp4",
-            filename=f"{job_id}.mp4",
-            content_disposition_type="attachment" if download else "inline",
-            headers={"Cross-Origin-Resource-Policy": "cross-origin"},
-        )
+    ) -> Response:
+        """The finished video, also in ranges, as players and downloads ask for it."""
+        job = await existing(self.store, job_id)
+        kind = "attachment" if download else "inline"
+        result = finished_video(job)
+        headers = {
+            **_PLAYABLE_ANYWHERE,
+            "Content-Disposition": f'{kind}; filename="{job_id}{result.path.suffix}"',
+        }
+        return await self._answer(job, result, request, headers)
 
     async def input(
         self, job_id: str, name: Literal["face", "audio"], request: Request
@@ -66,12 +81,38 @@ class FileRoutes:
         """What a provider was promised a link to: only with a signature that is still good."""
         if not self.links.allow(request.url.path, request.url.query):
             raise Unauthorized
-        job = await self._existing(job_id)
+        job = await existing(self.store, job_id)
         sent = {"face": job.sent_face or job.face, "audio": job.sent_audio or job.audio}[name]
-        return FileResponse(sent.path)
+        return await self._answer(job, sent, request, {})
 
-    async def _existing(self, job_id: str) -> Job:
-        job = await self.store.find(job_id)
-        if job is None:
-            raise NotFound("There is no such job.")
-        return job
+    async def _answer(
+        self, job: Job, media: Media, request: Request, headers: Mapping[str, str]
+    ) -> Response:
+        file = KeptFile(
+            media.size,
+            media.sha256,
+            CONTENT_TYPES.get(media.container, "application/octet-stream"),
+            partial(self.archive.read, job.id, media.path.name),
+            self.archive.block,
+        )
+        try:
+            return await file.answer(request, headers)
+        except FileNotFoundError:
+            raise NotFound("The file is not there any more.") from None
+
+
+async def existing(store: Store, job_id: str) -> Job:
+    """The job. Raises NotFound."""
+    job = await store.find(job_id)
+    if job is None:
+        raise NotFound("There is no such job.")
+    return job
+
+
+def finished_video(job: Job) -> Media:
+    """Our own copy of a job's video. Raises Gone once it was deleted, and NotFound before."""
+    if job.expired_at:
+        raise Gone
+    if job.result is None:
+        raise NotFound(f"The job {job.id} has no video.")
+    return job.result

@@ -7,6 +7,7 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from app.api.problems import invalid
 from app.api.uploads import MEGABYTE, Form, Slot, drain, receive
 from app.archive import Archive
 from app.claims import Claim, KeyTaken
-from app.errors import IdempotencyKeyReused, InvalidRequest, Overloaded
+from app.errors import IdempotencyKeyReused, InvalidRequest, Overloaded, StorageUnavailable
 from app.inspections import Inspections
 from app.media.probe import Limits
 from app.model import Job, Media, Phase, State
@@ -81,16 +82,21 @@ class Counter:
         job_id = new_job_id()
         try:
             key = key_of(request)
-            folder = await asyncio.to_thread(self.archive.open, job_id)
+            folder = await self.archive.open(job_id)
             form = await receive(request, self._slots(folder))
             taken = await self._take(request, job_id, form, key)
         except Exception:
-            await asyncio.to_thread(self.archive.discard, job_id)
+            await self._forget(job_id)
             await drain(request)
             raise
         if taken.replayed:
-            await asyncio.to_thread(self.archive.discard, job_id)
+            await self._forget(job_id)
         return taken
+
+    async def _forget(self, job_id: str) -> None:
+        # What went wrong with the order matters more than what was left in a storage that is down.
+        with suppress(StorageUnavailable):
+            await self.archive.discard(job_id)
 
     def _slots(self, folder: Path) -> dict[str, Slot]:
         return {
@@ -105,6 +111,8 @@ class Counter:
         if claim and (earlier := await self._earlier(claim)):
             return Taken(earlier, fields.wait, replayed=True)
         job = await self._job(request, job_id, form, fields)
+        # Whoever carries the job out may be another process, with another disk.
+        await self.archive.keep(job_id, job.face.path, job.audio.path)
         try:
             await self.store.add(job, claim)
         except KeyTaken:

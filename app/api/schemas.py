@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
 from app.errors import Charged
+from app.media.sniff import CONTENT_TYPES
 from app.model import Job, Phase, State
 
 Moment = Annotated[
@@ -119,7 +120,8 @@ def job_out(job: Job, sign: Callable[[str], str]) -> JobOut:
     """The job as its readers see it. ``sign`` makes a path one that plays without a key."""
     ticket = job.ticket or {}
     page = ticket.get("provider_url")
-    own_link = job.base_url + sign(f"/lipsync/{job.id}/video") if job.result else None
+    playable = job.result and not job.expired_at
+    own_link = job.base_url + sign(f"/lipsync/{job.id}/video") if playable else None
     hosted_link = job.video.url if job.video else None
     return JobOut(
         job_id=job.id,
@@ -139,7 +141,7 @@ def job_out(job: Job, sign: Callable[[str], str]) -> JobOut:
         if job.result and job.result.duration
         else None,
         file_size=job.result.size if job.result else None,
-        content_type="video/mp4" if job.result else None,
+        content_type=CONTENT_TYPES[job.result.container] if job.result else None,
         expires_at=_moment(job.video.expires_at) if job.video else None,
         cost=CostOut.model_validate(job.cost) if job.cost else None,
         warnings=list(job.warnings),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from functools import cache
 from itertools import islice
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from app.errors import NoFace, NoSpeech
+from app.errors import NoFace, NoSpeech, UnreadableMedia, UnsupportedImage
 from app.media.decode import iter_video, load_image, read_audio
 from app.media.face import FaceMesh
 from app.media.probe import Limits, probe_face
@@ -45,10 +46,16 @@ def _mesh(models: Path) -> FaceMesh:
 
 
 def describe(video: Path) -> Media:
-    """What is in a finished video. Raises UnreadableMedia when it cannot be played."""
+    """What is in a finished video. Raises UnreadableMedia when it is none that can be played."""
     with video.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
-    return probe_face(video, sha256=digest.hexdigest(), limits=Limits())
+    try:
+        found = probe_face(video, sha256=digest.hexdigest(), limits=Limits(max_seconds=math.inf))
+    except UnsupportedImage:
+        raise UnreadableMedia("What came is not a video.") from None
+    if found.kind is not Kind.VIDEO:
+        raise UnreadableMedia("What came is a picture and not a video.")
+    return found
 
 
 def _pictures(face: Media) -> Iterable[npt.NDArray[np.uint8]]:

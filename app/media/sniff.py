@@ -15,6 +15,21 @@ RECORDINGS = frozenset(
 )
 """Containers of video and sound; which of the two is inside only their streams can tell."""
 
+CONTENT_TYPES = {
+    **{kind: f"image/{kind}" for kind in IMAGES},
+    **dict.fromkeys(("mp4", "m4v"), "video/mp4"),
+    "mov": "video/quicktime",
+    "3gp": "video/3gpp",
+    "webm": "video/webm",
+    "mkv": "video/x-matroska",
+    "avi": "video/x-msvideo",
+    "m4a": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "amr": "audio/AMR",
+    **{kind: f"audio/{kind}" for kind in ("ogg", "wav", "flac", "aac", "aiff")},
+}
+"""The containers' names on the web (https://www.iana.org/assignments/media-types)."""
+
 _HEAD = 8192
 
 _MAGIC = (

@@ -50,6 +50,8 @@ class Provider(ABC):
     """Why a video may come back shorter than the audio."""
     takes_money: ClassVar[bool] = False
     can_cancel: ClassVar[bool] = False
+    works_here: ClassVar[bool] = False
+    """Whether it needs the order's files until the video is there."""
 
     def takes_for(self, options: Options) -> Takes:
         """What it accepts when these options are chosen."""
