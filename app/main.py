@@ -80,7 +80,8 @@ class _Rooms:
         self.links = Links(link_secret(self.data))
         self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
         self.store = Store(self.database, root=self.data)
-        self.archive = Archive(self.data / "jobs", _storage(settings, self.data / "media"))
+        jobs = self.data / "jobs"
+        self.archive = Archive(jobs, _storage(settings, self.data / "media"))
         self.copies = Copies(self.database)
         trust = httpx.create_ssl_context()
         self.vendors = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, limits=VENDOR_LIMITS)
@@ -98,7 +99,9 @@ class _Rooms:
             WorkerPool(SPEAKERS, memory=SPEAKER_MEMORY, keep=True),
             max_seconds=settings.max_media_seconds,
         )
-        self.local = Local(local, models=models, job_seconds=settings.job_timeout_seconds)
+        self.local = Local(
+            local, models=models, jobs=jobs, job_seconds=settings.job_timeout_seconds
+        )
         self.providers = _providers(settings, self.local, self.vendors)
         clock = RealClock()
         self.results = Results(

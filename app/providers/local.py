@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +79,15 @@ class Local(Provider):
     options = LocalOptions
     pace = Pace(interval=0.2)
     can_cancel = True
+    works_here = True
     pricing = "free"
     takes = Takes(images=IMAGES, videos=RECORDINGS, audios=RECORDINGS, everything=True)
 
-    def __init__(self, config: LocalConfig, *, models: Path, job_seconds: float) -> None:
+    def __init__(
+        self, config: LocalConfig, *, models: Path, jobs: Path, job_seconds: float
+    ) -> None:
         self._models = models
+        self._jobs = jobs
         self._job_seconds = job_seconds
         self._pool = WorkerPool(config.local_concurrency, memory=6 * GIGABYTE, keep=False)
         self._renderings: dict[str, _Rendering] = {}
@@ -101,6 +105,7 @@ class Local(Provider):
 
     async def check(self, ticket: Ticket) -> Update:
         """Start the render if nobody did in this process, and say how far it is."""
+        ticket = self._here(ticket)
         rendering = self._renderings.get(ticket["run_id"])
         if rendering is None:
             rendering = self._renderings[ticket["run_id"]] = _Rendering()
@@ -150,6 +155,15 @@ class Local(Provider):
             on_report=rendering.report,
         )
 
+    def _here(self, ticket: Ticket) -> Ticket:
+        """The ticket with its job's folder on this disk: another replica may have written it."""
+        folder = self._jobs / ticket["run_id"]
+        return ticket | {
+            "face": _written(_moved(_read(ticket["face"]), folder)),
+            "audio": _written(_moved(_read(ticket["audio"]), folder)),
+            "video": str(folder / Path(ticket["video"]).name),
+        }
+
     def _verdict(self, task: asyncio.Task[None], ticket: Ticket) -> Update:
         error = task.exception()
         if error is None:
@@ -184,6 +198,10 @@ def _tidy_up(folder: Path) -> None:
     """Remove what renders left behind that were ended in the middle."""
     for left in folder.glob("rendering-*"):
         left.unlink(missing_ok=True)
+
+
+def _moved(media: Media, folder: Path) -> Media:
+    return replace(media, path=folder / media.path.name)
 
 
 def _written(media: Media) -> str:
