@@ -55,7 +55,7 @@ def paid(standin: RunningStandIn) -> int:
 
 
 def folders(gateway: Service) -> set[str]:
-    return {path.name for path in (gateway.folder / "data" / "jobs").iterdir()}
+    return {path.name for path in (gateway.folder / "data" / "media").iterdir()}
 
 
 def test_an_order_sent_again_is_answered_with_its_job(

@@ -34,8 +34,9 @@ def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def nothing_is_left(service: Service, answer: httpx.Response) -> None:
     """A refused order has no job and no files."""
     assert "job_id" not in answer.json()
-    folders = (service.folder / "data" / "jobs").iterdir()
-    assert all((folder / "face").exists() for folder in folders)
+    for place in ("jobs", "media"):
+        folders = (service.folder / "data" / place).iterdir()
+        assert all((folder / "face").exists() for folder in folders)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 from fastapi import APIRouter
@@ -25,7 +25,7 @@ class Readiness(BaseModel):
     checks: dict[str, str]
 
 
-def routes(checks: dict[str, Check]) -> APIRouter:
+def routes(checks: Mapping[str, Check]) -> APIRouter:
     """The routes that operators and their load balancers ask."""
     router = APIRouter(tags=["service"])
 

@@ -57,12 +57,13 @@ def test_an_upload_cut_by_a_kill_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_job_that_meets_a_bug_ends(tmp_path: Path, photo: Path, long_speech: Path) -> None:
-    """As when somebody cleans up in its folder meanwhile."""
+    """As when somebody cleans up in its folders meanwhile."""
     with Service(tmp_path) as service:
         job_id = service.order(photo, long_speech, wait="0").json()["job_id"]
         service.reached(job_id, "rendering")
         service.kill()
-        shutil.rmtree(tmp_path / "data" / "jobs" / job_id)
+        for place in ("jobs", "media"):
+            shutil.rmtree(tmp_path / "data" / place / job_id)
         service.start()
         job = service.finished(job_id, within=20)
     assert job["status"] == "failed"
