@@ -174,7 +174,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     sign = rooms.links.sign if settings.api_keys else str
     reader = Reader(rooms.store, closing, sign)
     app.include_router(LipsyncRoutes(counter, reader, rooms.runner, hold).router())
-    app.include_router(JobRoutes(rooms.store, reader).router())
+    app.include_router(JobRoutes(rooms.store, rooms.archive, rooms.runner, reader).router())
     app.include_router(EventRoutes(reader).router())
     app.include_router(FileRoutes(rooms.store, rooms.archive, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))

@@ -26,6 +26,7 @@ from app.watch import Ending, Watch, parked
 
 STEPS = "3"
 """Changes only when the steps do: a workflow under way goes on only in the version it began in."""
+CLOSING_SECONDS = 2.0
 GO_ON, NEXT, END = "go on", "next", "end"
 
 Step = Callable[[str], Awaitable[str]]
@@ -76,6 +77,17 @@ class Runner:
         # keeps an idle service busy. How many jobs there may be is decided at the door.
         with SetWorkflowID(job_id):
             await DBOS.start_workflow_async(self._carry, job_id)
+
+    async def forget(self, job_id: str) -> None:
+        """Drop the engine's record of a final job."""
+        # A job is final a moment before the engine has written down that its workflow is.
+        deadline = time.monotonic() + CLOSING_SECONDS
+        while time.monotonic() < deadline:
+            status = await DBOS.get_workflow_status_async(job_id)
+            if status is None or status.status != "PENDING":
+                break
+            await asyncio.sleep(0.02)
+        await DBOS.delete_workflow_async(job_id)
 
     async def _take_up(self) -> None:
         """Give a workflow to jobs that have none, or none that goes on by itself."""

@@ -173,6 +173,15 @@ class Store:
         self.hints.tell(CANCEL, job_id)
         return asked
 
+    async def remove(self, job_id: str) -> bool:
+        """Forget a final job, and the key it was ordered under. False when it is not final."""
+        final = sa.delete(_jobs).where(_jobs.c.id == job_id, sa.not_(_UNFINISHED))
+        async with self._engine.begin() as connection:
+            removed = (await connection.execute(final)).rowcount > 0
+            if removed:
+                await claims.drop(connection, job_id)
+        return removed
+
     async def adopt(self) -> list[str]:
         """Make every unfinished job this process's own: their ids, the oldest first."""
         change = sa.update(_jobs).where(_UNFINISHED).values(owner=self.owner)

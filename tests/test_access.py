@@ -107,6 +107,7 @@ def test_orders_are_counted_for_each_key_and_looking_is_not(guarded: Service) ->
     first = {"Authorization": "Bearer first-key"} | ORIGIN
     for _ in range(3):
         assert guarded.client.post("/lipsync", headers=first).status_code == 422
+        assert guarded.client.post("/lipsync/lsj_0/cancel", headers=first).status_code == 404
     answer = guarded.client.post("/lipsync", headers=first, content=bytes(5_000_000))
     problem = assert_problem(answer, 429, "rate_limited")
     assert problem["retryable"] is True

@@ -24,6 +24,8 @@ from app.errors import LipSyncError, RateLimited, Unauthorized
 _OPEN_PATHS = frozenset({"/health", "/ready", "/", "/docs"})
 _OPEN_FOLDERS = ("/studio/", "/docs/assets/")
 """What the pages are made of; the document that describes the API is not among it."""
+_ORDERS = frozenset({"/lipsync", "/text-to-speech"})
+"""What is counted when it is posted: to cancel costs nothing, and may save something."""
 _DAY = 86_400
 _LINK_DAYS = 7
 
@@ -101,7 +103,7 @@ class Door:
 
     async def _refuse_haste(self, request: Request) -> None:
         """Orders are counted; looking at them is not."""
-        if self._limit is None or request.method != "POST":
+        if self._limit is None or request.method != "POST" or request.url.path not in _ORDERS:
             return
         caller = bearer(request) if self._keys else request.client.host if request.client else ""
         if not await self._limiter.hit(self._limit, caller):

@@ -56,6 +56,19 @@ UNFINISHED = FINISHED | {
     "content_type": None,
 }
 
+CANCELED = UNFINISHED | {
+    "status": "canceled",
+    "message": "The job was canceled.",
+    "phase": "done",
+    "finished_at": "2026-11-20T11:18:02Z",
+    "error": {
+        "code": "canceled",
+        "detail": "The job was canceled.",
+        "charged": "no",
+        "provider_error": None,
+    },
+}
+
 
 class CostOut(BaseModel):
     """What a job costs in the provider's own unit; null where it is not known."""
