@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -119,7 +118,7 @@ class JobRoutes:
             raise JobProblem(StillRunning(), job, {})
         # The record goes last: as long as it is there, what failed half-way can be done again.
         await self.runner.forget(job_id)
-        await asyncio.to_thread(self.archive.discard, job_id)
+        await self.archive.discard(job_id)
         await self.store.remove(job_id)
 
 
