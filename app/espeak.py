@@ -189,6 +189,7 @@ class _Library:
                 break
             if event.type == _PHONEME_EVENT:
                 ipa = event.phoneme.decode("utf-8", errors="ignore")
+                ipa = "" if ipa.startswith("(") else ipa  # a change of language, such as (en)
                 self._starts.append((event.sample / self._rate, ipa))
         return int(self._left < 0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from app.engine.redub import TalkingVideo
 from app.engine.speech import MouthNetwork, Pose, poses
 from app.engine.tracking import track_face, upright
 from app.errors import NoFace
+from app.espeak import Phoneme
 from app.media.decode import iter_audio, iter_video, load_image, read_audio, video_frame_rate
 from app.media.face import FaceMesh, Picture
 from app.model import Kind, Media
@@ -60,12 +61,21 @@ class _Actor(Protocol):
 
 
 def render(
-    face: Media, audio: Media, out: Path, options: RenderOptions, *, models: Path, report: Report
+    face: Media,
+    audio: Media,
+    out: Path,
+    options: RenderOptions,
+    *,
+    models: Path,
+    report: Report,
+    phonemes: Sequence[Phoneme] = (),
 ) -> None:
     """Write an MP4 (H.264, AAC, index in front) of ``face`` saying ``audio`` to ``out``.
 
-    It is as long as the audio, to a frame. ``models`` is the folder of the face networks. Takes
-    both cores for about a third of the audio's duration. Raises NoFace and UnreadableMedia.
+    It is as long as the audio, to a frame. ``phonemes`` are what is said in it, if that is known:
+    then the mouth moves by the words, and else by what can be heard. ``models`` is the folder of
+    the face networks. Takes both cores for about a third of the audio's duration. Raises NoFace and
+    UnreadableMedia.
     """
     # Threads of our own paint and encode; OpenCV's would only fight them.
     cv2.setNumThreads(1)
@@ -73,7 +83,7 @@ def render(
     news.begin(0, "Listening to the voice")
     samples = read_audio(audio.path, SAMPLE_RATE)
     rate = options.fps or _usual_rate(face)
-    track = poses(samples, rate, MouthNetwork.load(), seed=options.seed)
+    track = poses(samples, rate, MouthNetwork.load(), seed=options.seed, phonemes=phonemes)
     del samples
     mesh = FaceMesh(models)
     if face.kind is Kind.VIDEO:

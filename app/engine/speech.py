@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from app.engine.features import (
     FRAMES_PER_SECOND,
@@ -17,8 +17,9 @@ from app.engine.features import (
     log_mel,
     normalised,
 )
-
-Curve = npt.NDArray[np.float64]
+from app.engine.movement import Curve, Movement, emphasised, rise, smooth, talking
+from app.engine.phonetics import movement_of
+from app.espeak import Phoneme
 
 _FRAMES_AT_ONCE = 6000
 _DIGITAL_SILENCE = -55.0  # dB of all bands together: nothing but rounding
@@ -90,21 +91,29 @@ class MouthNetwork:
         return values @ weights + bias
 
 
-def poses(samples16k: Floats, frame_rate: float, network: MouthNetwork, *, seed: int) -> list[Pose]:
+def poses(
+    samples16k: Floats,
+    frame_rate: float,
+    network: MouthNetwork,
+    *,
+    seed: int,
+    phonemes: Sequence[Phoneme] = (),
+) -> list[Pose]:
     """What the face does while these samples sound: ``ceil(duration * frame_rate)`` poses, or one.
 
-    ``samples16k`` are mono at 16 kHz in -1..1. The first pose is the face at rest, as in the photo.
+    ``samples16k`` are mono at 16 kHz in -1..1, and ``phonemes`` what is said in them, if that is
+    known: the mouth then follows the words. The first pose is the face at rest, as in the photo.
     ``seed`` chooses the blinks and the sway of the head; the same seed gives the same poses.
     """
     duration = len(samples16k) / SAMPLE_RATE
     count = max(1, int(np.ceil(duration * frame_rate - 1e-6)))
     times = np.arange(count) / frame_rate
-    mouth = _mouth(samples16k, network)
+    mouth = movement_of(phonemes, duration) if phonemes else _heard(samples16k, network)
     middle = times + 0.5 / frame_rate + _LEAD
     talk = _at(mouth.talk, middle)
     press = _strongest_within(mouth.press, middle, 0.5 / frame_rate)
     chance = np.random.RandomState(seed)
-    waking = _rise(times, 0, _WAKING)
+    waking = rise(times, 0, _WAKING)
     tracks = {
         "open": waking * np.where(press > _CLOSED, 0.0, _at(mouth.open, middle)),
         "wide": waking * _at(mouth.wide, middle),
@@ -119,39 +128,26 @@ def poses(samples16k: Floats, frame_rate: float, network: MouthNetwork, *, seed:
     return [Pose(**dict(zip(names, values, strict=True))) for values in columns]
 
 
-@dataclass(frozen=True, slots=True)
-class _Mouth:
-    """Curves of a hundred values a second."""
-
-    open: Curve
-    wide: Curve
-    press: Curve
-    tuck: Curve
-    talk: Curve
-    emphasis: Curve
-
-
-def _mouth(samples: Floats, network: MouthNetwork) -> _Mouth:
+def _heard(samples: Floats, network: MouthNetwork) -> Movement:
     spectra = log_mel(samples)
     opening, width, pressing, tucking, speaking = network(normalised(spectra)).astype(float).T
     level = 10 * np.log10(np.exp(spectra.astype(np.float64)).sum(1))
     loudest, quietest = np.percentile(level, 95), np.percentile(level, 5)
     floor = max(quietest + 6, loudest - 38)
-    voice = _rise(speaking, 0.3, 0.7) * (loudest > _DIGITAL_SILENCE)
+    voice = rise(speaking, 0.3, 0.7) * (loudest > _DIGITAL_SILENCE)
     loud = np.clip((level - floor) / max(loudest - floor, 6), 0, 1.1)
-    press = _rise(pressing, 0.19, 0.51)
+    press = rise(pressing, 0.19, 0.51)
     # A closure may be silent, but a pause is not a closure.
-    closure = press * np.maximum(voice, _smooth(voice, 6))
+    closure = press * np.maximum(voice, smooth(voice, 6))
     opening = np.clip(opening, 0, 1)
     opening *= _range_gain(opening[(voice > 0.5) & (press < 0.3)])
-    stress = _smooth(loud * voice, 14)
-    return _Mouth(
-        open=_smooth(opening * (0.72 + 0.36 * loud) * voice, 1.6) * (1 - closure),
-        wide=_smooth(np.clip(width, -1, 1) * voice, 3.0),
+    return Movement(
+        open=smooth(opening * (0.72 + 0.36 * loud) * voice, 1.6) * (1 - closure),
+        wide=smooth(np.clip(width, -1, 1) * voice, 3.0),
         press=closure,
-        tuck=_smooth(_rise(tucking, 0.25, 0.65) * voice, 1.2),
-        talk=_talking(voice),
-        emphasis=stress - _smooth(stress, 120),
+        tuck=smooth(rise(tucking, 0.25, 0.65) * voice, 1.2),
+        talk=talking(voice),
+        emphasis=emphasised(loud * voice),
     )
 
 
@@ -160,14 +156,6 @@ def _range_gain(opening: Curve) -> float:
     if len(opening) < 10:
         return 1.0
     return float(np.clip(0.8 / max(float(np.percentile(opening, 95)), 0.2), 0.8, 1.7))
-
-
-def _talking(voice: Curve) -> Curve:
-    """Whether somebody speaks: quick to start, slow to relax."""
-    before, after = 30, 14
-    padded = np.pad(voice, (before, after))
-    lasting = np.lib.stride_tricks.sliding_window_view(padded, before + after + 1).max(1)
-    return _smooth(lasting, 6)
 
 
 def _sway(
@@ -181,7 +169,7 @@ def _sway(
             np.zeros_like(times),
         )
 
-    leaving_the_photo = _rise(times, 0, 0.6)
+    leaving_the_photo = rise(times, 0, 0.6)
     activity = (0.55 + 0.45 * talk) * leaving_the_photo
     nod = emphasis * leaving_the_photo
     return {
@@ -199,7 +187,7 @@ def _blinks(times: Curve, chance: np.random.RandomState) -> Curve:
     start = 1.2 + chance.rand() * 1.5
     while start < times[-1]:
         lid = np.interp(times - start, [0, 0.09, 0.14, 0.32], [0, 1, 1, 0])
-        shut = np.maximum(shut, _rise(lid, 0, 1))
+        shut = np.maximum(shut, rise(lid, 0, 1))
         start += 2.2 + chance.exponential(1.9)
         if chance.rand() < 0.12:  # now and then a second blink follows at once
             start -= 1.8
@@ -219,15 +207,3 @@ def _strongest_within(curve: Curve, times: Curve, span: float) -> Curve:
     offsets = np.linspace(-span / 2, span / 2, 5)
     found: Curve = np.max([_at(curve, times + offset) for offset in offsets], axis=0)
     return found
-
-
-def _smooth(curve: Curve, sigma: float) -> Curve:
-    radius = int(4 * sigma) + 1
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return np.convolve(np.pad(curve, radius, mode="edge"), kernel / kernel.sum(), "valid")
-
-
-def _rise(curve: Curve, start: float, end: float) -> Curve:
-    """From 0 where the curve is at ``start`` to 1 where it is at ``end``, without a corner."""
-    share = np.clip((curve - start) / (end - start), 0, 1)
-    return share * share * (3 - 2 * share)

@@ -9,8 +9,9 @@ import numpy as np
 
 from app.engine.features import FRAMES_PER_SECOND, Floats, log_mel, normalised
 from app.engine.speech import MouthNetwork
+from app.engine.visemes import segments
 from tools.train_mouth.synthesis import Utterance
-from tools.train_mouth.visemes import Curve, curves, segments
+from tools.train_mouth.visemes import Curve, curves
 
 _CLOSED = 0.35
 _LAGS = range(-15, 16)
