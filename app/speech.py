@@ -12,13 +12,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.errors import InternalError, InvalidRequest, TooLong
+from app.errors import InternalError, InvalidRequest, OrderError, TooLong
 from app.espeak import Phoneme, Speech, speak, write_wav
 from app.media.decode import Samples
 from app.media.encode import write_mp3
 from app.media.probe import Limits, probe_audio
 from app.model import Media
-from app.voices import Voice
+from app.voices import VOICES, Voice, named
 from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 
 LONGEST_TEXT = 5000
@@ -104,13 +104,19 @@ def spoken_wav(script: Script, max_seconds: float, path: Path) -> Media:
     return probe_audio(path, sha256=digest, limits=Limits(max_seconds=max_seconds))
 
 
-def phonemes_of(script: Script, audio: Media) -> tuple[Phoneme, ...]:
-    """When each sound of ``audio`` sounds, which is the script aloud; empty if it is not.
+def phonemes_of(text: str, voice: str, audio: Media) -> tuple[Phoneme, ...]:
+    """When each sound of ``audio`` sounds, if it is this text in the voice of this name.
 
     It is spoken once more, which takes the same time: nothing needs to be kept beside the audio.
+    Empty where it is something else, as after a change of the synthesiser.
     """
-    seconds = audio.duration or 0.0
-    speech = spoken(script, seconds + 1)
+    speaker, seconds = named(VOICES, voice), audio.duration or 0.0
+    if speaker is None:
+        return ()
+    try:
+        speech = spoken(Script(text, speaker), seconds + 1)
+    except OrderError:
+        return ()
     return speech.phonemes if abs(speech.duration - seconds) <= _SAME_LENGTH else ()
 
 

@@ -48,8 +48,9 @@ STOP_SECONDS = 20
 """How long a provider may take to say how an order stands, and to stop, when a job is canceled."""
 
 log = structlog.get_logger(__name__)
-Animate = Callable[[Media, Media, Path], Awaitable[None]]
-"""Makes a video of a still that seems to speak, for providers that take videos only."""
+Animate = Callable[[Media, Media, Path, str | None, str | None], Awaitable[None]]
+"""Makes a video of a still that seems to speak, for providers that take videos only: of a face, an
+audio, a place for it, and the text and the voice where these are what the audio is made of."""
 
 
 class Lost(Exception):
@@ -125,7 +126,7 @@ class Steps:
         face = job.face
         if wanted.animate:
             animated = folder / "animated.mp4"
-            await self._tools.animate(job.face, job.audio, animated)
+            await self._tools.animate(job.face, job.audio, animated, job.text, job.voice)
             face = await self._tools.inspections.describe(animated)
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
         made = [media.path for media in (face, audio) if media not in (job.face, job.audio)]

@@ -12,10 +12,18 @@ import httpx
 import numpy as np
 import pytest
 
+from app.media.face import FaceMesh, face_models_dir
 from app.media.voice import has_speech
+from app.speech import Script, phonemes_of, spoken, spoken_wav
+from app.voices import own_voice
+from tests.engine.measure import measure
 from tests.service import ORIGIN, Service, assert_problem
 
 TEXT = "Hello! This is a test of the lip-sync feature."
+SENTENCES = (
+    "Hello there! I was only a photograph, until somebody gave me a voice."
+    " Maybe you have a picture that would like to say something, too."
+)
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +175,36 @@ def test_a_face_says_a_text(service: Service, photo: Path) -> None:
     with av.open(BytesIO(video)) as played:
         assert played.streams.video
         assert played.streams.audio
+
+
+def test_the_mouth_follows_the_words_and_not_what_is_heard_of_them(
+    service: Service, photo: Path, files: Path
+) -> None:
+    phonemes = spoken(Script(SENTENCES, own_voice("Hannah")), 60).phonemes
+    sound = files / "sentences.mp3"
+    sound.write_bytes(said(service, SENTENCES).content)
+    jobs = {
+        "known": filmed(service, photo, text=SENTENCES).json(),
+        "heard": service.order(photo, sound).json(),
+    }
+    mesh = FaceMesh(face_models_dir())
+    opening = {}
+    for name, job in jobs.items():
+        video = files / f"{name}.mp4"
+        video.write_bytes(service.client.get(job["download_url"]).content)
+        opening[name] = measure(video, phonemes, mesh).opening
+    assert opening["known"] >= 0.75
+    assert opening["known"] > opening["heard"] + 0.01
+
+
+def test_words_are_found_in_what_was_spoken_and_in_nothing_else(tmp_path: Path) -> None:
+    script = Script(TEXT, own_voice("Hannah"))
+    audio = spoken_wav(script, 60, tmp_path / "speech")
+    assert any(phoneme.ipa == "h" for phoneme in phonemes_of(TEXT, "Hannah", audio))
+    assert phonemes_of(TEXT + " And more.", "Hannah", audio) == ()
+    assert phonemes_of(TEXT, "Walter", audio) == ()
+    assert phonemes_of(TEXT, "Nobody", audio) == ()
+    assert phonemes_of(TEXT * 9, "Hannah", audio) == ()
 
 
 def test_one_word_is_enough(service: Service, photo: Path) -> None:

@@ -35,19 +35,19 @@ _UNSTRESSED = 0.95  # of a vowel's opening
 _SHAPES = (
     VISEMES
     # Letters of a few languages only, and others whose mouths look like theirs.
-    | {sign: VISEMES[like] for sign, like in zip("ʏɵεɘɤᵻʝɭ", "yøɛəʊɪjl", strict=True)}
+    | {sign: VISEMES[like] for sign, like in zip("ʏɵεɘɤᵻʝʲɭ", "yøɛəʊɪjjl", strict=True)}
     | dict.fromkeys("ʌɐ", Viseme(0.7, 0.05))
 )
 _VOWELS = frozenset("aɑæɔɒɛεʌɐeoɵɤɜɚɝœəɘɪᵻɨɯʊiuʉyʏø")
 _JAW_SAYS: tuple[tuple[str, float], ...] = (
     ("fvʋɸ", 1.0),  # the lower lip rides on the jaw
     ("szʃʒɕʑʂʐ", 0.9),  # the teeth all but meet
-    ("tdnɾɲʈɖɳɽθðwjʝrɹʁʀɻ", 0.7),
+    ("tdnɾɲʈɖɳɽθðwjʝʲrɹʁʀɻ", 0.7),
     ("pbmɓβkɡgŋxçχɣqcɟlɫɬʎɭ", 0.6),
     ("hɦʔ", 0.3),
 )
 _JAW_SAY = {sign: say for signs, say in _JAW_SAYS for sign in signs}
-_CORNERS_SAY = dict.fromkeys("wjʝrɹʁʀɻʃʒɕʑʂʐ", 0.7)
+_CORNERS_SAY = dict.fromkeys("wjʝʲrɹʁʀɻʃʒɕʑʂʐ", 0.7)
 _HARDLY = 0.1  # what other consonants say about the corners, and a short silence about anything
 
 
@@ -90,7 +90,7 @@ def _sounds(phoneme: Phoneme) -> Iterator[_Sound]:
     elif len(signs) > 1 and signs[0] in _VOWELS:
         # The second half of a diphthong is aimed at and seldom reached.
         turn = start + _FIRST_SHARE * (end - start)
-        first, last = _sound(phoneme, signs[0], start, turn), _sound(phoneme, signs[1], turn, end)
+        first, last = _sound(phoneme, signs[0], start, turn), _sound(phoneme, signs[-1], turn, end)
         reached = first.open + _REACHED * (last.open - first.open)
         yield first
         yield _Sound(turn, end, reached, last.wide, last.jaw_say, last.corners_say)

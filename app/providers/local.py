@@ -19,6 +19,7 @@ from app.model import Kind, Media, Order, Phase, State, Takes, Ticket, Update, V
 from app.polling import Pace
 from app.providers.base import Note, Options, Provider
 from app.settings import FROM_ENVIRONMENT
+from app.speech import phonemes_of
 from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 
 GIGABYTE = 1 << 30
@@ -101,6 +102,7 @@ class Local(Provider):
             "audio": _written(order.audio),
             "options": order.options.model_dump_json(),
             "video": str(order.folder / "rendered.mp4"),
+            **_said(order.text, order.voice),
         }
 
     async def check(self, ticket: Ticket) -> Update:
@@ -123,13 +125,19 @@ class Local(Provider):
         if rendering and rendering.task:
             rendering.task.cancel()
 
-    async def animate(self, face: Media, audio: Media, video: Path) -> None:
-        """Render a still, so that a provider that takes videos only sees a face that talks."""
+    async def animate(
+        self, face: Media, audio: Media, video: Path, text: str | None, voice: str | None
+    ) -> None:
+        """Render a still, so that a provider that takes videos only sees a face that talks.
+
+        ``audio`` is the ``text`` in this ``voice``, where it is not a recording.
+        """
         ticket = {
             "face": _written(face),
             "audio": _written(audio),
             "options": LocalOptions().model_dump_json(),
             "video": str(video),
+            **_said(text, voice),
         }
         try:
             await self._render(ticket, _Rendering())
@@ -190,7 +198,8 @@ def _render_ticket(ticket: Ticket, options: RenderOptions, models: Path, report:
     face, audio, video = _read(ticket["face"]), _read(ticket["audio"]), Path(ticket["video"])
     # A render that outlives its service for a moment must not write into its successor's file.
     own = video.with_name(f"rendering-{os.getpid()}.mp4")
-    render(face, audio, own, options, models=models, report=report)
+    phonemes = phonemes_of(ticket["text"], ticket["voice"], audio) if "text" in ticket else ()
+    render(face, audio, own, options, models=models, report=report, phonemes=phonemes)
     own.replace(video)
 
 
@@ -202,6 +211,10 @@ def _tidy_up(folder: Path) -> None:
 
 def _moved(media: Media, folder: Path) -> Media:
     return replace(media, path=folder / media.path.name)
+
+
+def _said(text: str | None, voice: str | None) -> dict[str, str]:
+    return {"text": text, "voice": voice} if text and voice else {}
 
 
 def _written(media: Media) -> str:

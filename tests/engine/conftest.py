@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 from app.engine.render import RenderOptions, Report, render
-from app.espeak import Speech, speak, write_wav
+from app.espeak import Phoneme, Speech, speak, write_wav
 from app.media.face import FaceMesh, face_models_dir
 from app.model import Kind, Media
 
@@ -75,6 +75,7 @@ def film(studio: Path) -> Film:
         face: Path,
         audio: Path,
         report: Report = lambda progress, sentence: None,
+        phonemes: Sequence[Phoneme] = (),
         **options: object,
     ) -> Path:
         out = studio / f"take{next(takes)}.mp4"
@@ -86,6 +87,7 @@ def film(studio: Path) -> Film:
             RenderOptions(**options),  # type: ignore[arg-type]
             models=face_models_dir(),
             report=report,
+            phonemes=phonemes,
         )
         return out
 
