@@ -8,8 +8,8 @@
 - ``POST /_fault`` makes something fail: ``{"provider": …, "at": …, "kind": …, "times": 1}``, where
   ``at`` is upload, put, submit, status, result or download, and ``kind`` one of 401, 402, 403_auth,
   403_credits, 422, 429, 500, 502, 503, 504, html, truncated, reset_before, hang; at submit also
-  reset_after_acceptance; at status also unknown_word, no_url, failed; at download also expired,
-  until the order is asked after again.
+  reset_after_acceptance; at status also unknown_word, no_url, failed; at download also cut, in
+  the middle, and expired, until the order is asked after again.
 - ``DELETE /_fault?provider=…`` takes back those that did not strike yet, of all or of one.
 """
 

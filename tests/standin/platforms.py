@@ -228,13 +228,7 @@ class StandIn:
         if "authorization" in request.headers:
             self.strayed_keys.append(path)
         if request.method == "PUT":
-            vendor = next(v for v in VENDORS if v.token and re.search(_numbered(v), path))
-            fault = self._faulty(vendor, "put", Reply(b""))
-            data = await request.body()
-            await self._dawdle()
-            if fault.status < 400:
-                self.files[path] = self._kept(path, data)
-            return rendered(fault)
+            return await self._upload(request)
         order = self.orders.get(Path(path).stem) if path.startswith(RESULTS) else None
         if order is None:
             return Response(status_code=404)
@@ -243,12 +237,27 @@ class StandIn:
             order.expired_with = order.checks
         if order.expired_with == order.checks:
             return Response(status_code=403)
-        fault = self._struck(order.vendor, kind, Reply(b""))
-        if fault.status >= 400:
-            return rendered(fault)
         order.downloads += request.method == "GET"
+        return await self._result(order, kind)
+
+    async def _upload(self, request: Request) -> Response:
+        path = request.url.path
+        vendor = next(v for v in VENDORS if v.token and re.search(_numbered(v), path))
+        fault = self._faulty(vendor, "put", Reply(b""))
+        data = await request.body()
         await self._dawdle()
-        return FileResponse(await asyncio.to_thread(self._video, order), media_type="video/mp4")
+        if fault.status < 400:
+            self.files[path] = self._kept(path, data)
+        return rendered(fault)
+
+    async def _result(self, order: Order, kind: str) -> Response:
+        await self._dawdle()
+        video = await asyncio.to_thread(self._video, order)
+        if kind == "cut":
+            return CutOff(video.read_bytes(), media_type="video/mp4")
+        if kind:
+            return rendered(self._struck(order.vendor, kind, Reply(video.read_bytes())))
+        return FileResponse(video, media_type="video/mp4")
 
     async def _dawdle(self) -> None:
         if self.latency:
@@ -286,6 +295,16 @@ class StandIn:
             return text
 
         return reply.rewritten(change)
+
+
+class CutOff(Response):
+    """An answer whose connection ends in the middle."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        half = bytes(self.body[: len(self.body) // 2])
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        Abortable.reset(scope["client"])
 
 
 def _numbered(vendor: Vendor) -> str:
