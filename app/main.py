@@ -15,13 +15,14 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from app.addresses import Addresses, public
-from app.api import docs, problems, service, speech, studio
+from app.api import docs, measure, problems, service, speech, studio
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
 from app.api.events import EventRoutes
 from app.api.files import FileRoutes
 from app.api.jobs import JobRoutes
 from app.api.lipsync import LipsyncRoutes
+from app.api.measure import Measure
 from app.api.orders import Counter
 from app.api.reading import Reader
 from app.archive import Archive
@@ -30,6 +31,7 @@ from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
 from app.inspections import Inspections
 from app.media.face import face_models_dir
+from app.metrics import Metrics
 from app.polling import RealClock
 from app.providers import AUTO, HTTP_PROVIDERS, Providers
 from app.providers.http import CONNECTIONS
@@ -79,7 +81,8 @@ class _Rooms:
         self.data = _data_folder(settings)
         self.links = Links(link_secret(self.data))
         self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
-        self.store = Store(self.database, root=self.data)
+        self.metrics = Metrics()
+        self.store = Store(self.database, root=self.data, ended=self.metrics.job_ended)
         jobs = self.data / "jobs"
         self.archive = Archive(jobs, _storage(settings, self.data / "media"))
         self.copies = Copies(self.database)
@@ -181,11 +184,13 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(speech.routes(rooms.speaker))
     checks = {"store": rooms.store.check, "storage": rooms.archive.check}
     app.include_router(service.routes(checks))
+    app.include_router(measure.routes(rooms.metrics, rooms.store))
     app.include_router(studio.routes())
     docs.install(app, keys=bool(settings.api_keys))
     problems.install(app)
     door = Door(app, keys=settings.api_keys, links=rooms.links, limit=settings.rate_limit)
-    return Service(_open_to_pages(door, settings), rooms.data, closing)
+    measured = Measure(_open_to_pages(door, settings), rooms.metrics)
+    return Service(measured, rooms.data, closing)
 
 
 def _open_to_pages(app: ASGIApp, settings: Settings) -> ASGIApp:

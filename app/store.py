@@ -6,7 +6,7 @@ Everything is written through :class:`Store`, one row a job. A final row never c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -67,12 +67,20 @@ class Store:
     """The jobs table. Paths are kept relative to ``root``.
 
     ``owner`` is this process: it carries out the jobs that it records, and those that it adopts.
+    ``ended`` is called with each job that became final here.
     """
 
     def __init__(
-        self, database: Database, *, root: Path, owner: str = ONLY, hints: Hints | None = None
+        self,
+        database: Database,
+        *,
+        root: Path,
+        owner: str = ONLY,
+        hints: Hints | None = None,
+        ended: Callable[[Job], None] = lambda _job: None,
     ) -> None:
         self._engine = database.engine
+        self._ended = ended
         self._root = root
         self.owner = owner
         self.hints = hints or Hints()
@@ -131,7 +139,10 @@ class Store:
         False, and nothing written, once the job is final or another process carries it out.
         """
         values = {name: self._value(value) for name, value in changes.items()}
-        return await self._change(job_id, _UNFINISHED, self._mine, **values)
+        written = await self._change(job_id, _UNFINISHED, self._mine, **values)
+        if written and "finished_at" in changes and (job := await self.find(job_id)):
+            self._ended(job)
+        return written
 
     async def add_copy(self, job_id: str, result: Media, warnings: tuple[str, ...]) -> bool:
         """Add our own copy to a success that has none: the one change that a final row sees.
@@ -209,6 +220,17 @@ class Store:
         query = sa.select(sa.func.count()).select_from(_jobs).where(_UNFINISHED)
         async with self._engine.connect() as connection:
             return int((await connection.execute(query)).scalar_one())
+
+    async def under_way(self) -> Mapping[tuple[str, State], int]:
+        """How many jobs of each provider are in each state that is not final."""
+        query = (
+            sa.select(_jobs.c.provider, _jobs.c.state, sa.func.count())
+            .where(_UNFINISHED)
+            .group_by(_jobs.c.provider, _jobs.c.state)
+        )
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        return {(provider, State(state)): count for provider, state, count in rows}
 
     async def durations(self, provider: str, most: int) -> list[tuple[float, float]]:
         """Of the latest successes: seconds of audio, and seconds from the order to the end."""

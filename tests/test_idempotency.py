@@ -55,7 +55,7 @@ def paid(standin: RunningStandIn) -> int:
 
 
 def folders(gateway: Service) -> set[str]:
-    return {path.name for path in (gateway.folder / "data" / "media").iterdir()}
+    return {path.name for path in (gateway.folder / "data").glob("*/lsj_*")}
 
 
 def test_an_order_sent_again_is_answered_with_its_job(
@@ -81,7 +81,7 @@ def test_an_order_sent_again_is_answered_with_its_job(
     assert "Idempotency-Replayed" in again.headers["access-control-expose-headers"]
     assert again.headers["location"] == first.headers["location"]
     assert again.json() == first.json()
-    assert folders(gateway) == kept
+    assert folders(gateway) <= kept
     assert paid(standin) == before + 1
 
 
@@ -120,7 +120,7 @@ def test_another_order_under_the_same_key_is_refused(
     changed = {name: value for name, value in fields.items() if name == other}
     answer = send(gateway, image, audio, key, **changed)
     assert_problem(answer, 422, "idempotency_key_reused")
-    assert folders(gateway) == kept
+    assert folders(gateway) <= kept
 
 
 def test_an_order_that_was_refused_leaves_its_key_free(
@@ -150,7 +150,7 @@ def test_a_key_that_cannot_be_one_is_refused(
     answer = send(gateway, photo, speech, bad)
     problem = assert_problem(answer, 422, "invalid_request")
     assert "1 to 255 visible ASCII characters" in problem["detail"]
-    assert folders(gateway) == kept
+    assert folders(gateway) <= kept
 
 
 def test_two_keys_are_refused(gateway: Service, photo: Path, speech: Path) -> None:
