@@ -23,6 +23,7 @@
     │   ├── ContentPolicy           422  the provider will not do this
     │   ├── BlockedUrl              422
     │   ├── IdempotencyKeyReused    422
+    │   ├── MaxCostExceeded         422
     │   └── RateLimited             429
     ├── OperatorError                   whoever runs the service can mend it
     │   ├── ProviderNotConfigured   500
@@ -244,6 +245,13 @@ class IdempotencyKeyReused(OrderError):
 
     code = "idempotency_key_reused"
     title = "Idempotency key reused"
+
+
+class MaxCostExceeded(OrderError):
+    """The order would cost more than max_cost allows."""
+
+    code = "max_cost_exceeded"
+    title = "Too expensive"
 
 
 class RateLimited(OrderError):

@@ -133,6 +133,14 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Cost:
+    """What an order would cost, in a provider's own unit. ``amount`` is None where nobody knows."""
+
+    amount: float | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     """A finished result: the provider's address for it, or a file of our own."""
 

@@ -19,6 +19,7 @@ from app.errors import (
     InputRejected,
     InternalError,
     LipSyncError,
+    MaxCostExceeded,
     OutcomeUnknown,
     OutOfCredits,
     PlanRequired,
@@ -115,6 +116,8 @@ class Steps:
     async def _convert(self, job: Job) -> Job:
         """Make of what came what the provider takes, where that is not the same."""
         provider, options = self._provider(job)
+        if job.max_cost is not None:
+            provider.refuse_above(job.max_cost, self._order(job, provider, options))
         wanted = _plan(job, provider, options)
         told = tuple(dict.fromkeys((*job.warnings, *wanted.warnings)))
         if not (wanted.animate or wanted.face_steps or wanted.audio_steps):
@@ -150,6 +153,11 @@ class Steps:
         provider, options = self._provider(job)
         order = self._order(job, provider, options)
         provider.refuse(order)
+        cost = {
+            "estimated": provider.estimate(order),
+            "charged": None,
+            "unit": provider.price.unit,
+        }
 
         async def note(phase: Phase) -> None:
             if phase is Phase.SUBMITTING:
@@ -160,7 +168,6 @@ class Steps:
                 await self._note(job, phase)
 
         ticket = await provider.submit(order, note)
-        cost = {"estimated": provider.estimate(order), "charged": None, "unit": provider.unit}
         await self._save(job, ticket=ticket, cost=cost if provider.takes_money else None)
 
     async def _announce(self, job: Job, provider: Provider) -> None:
@@ -311,8 +318,9 @@ class Steps:
         if job is None:
             return False
         error = _told(problem, job)
-        if job.candidates and self._failover and refused_for_nothing(error):
-            await self._pass_on(job, error)
+        left = self._tools.providers.left(job)
+        if left and self._failover and refused_for_nothing(error):
+            await self._pass_on(job, left, error)
             return True
         await self._end(job, error)
         return False
@@ -336,20 +344,25 @@ class Steps:
             raise Lost
         return job
 
-    async def _pass_on(self, job: Job, error: LipSyncError) -> None:
+    async def _pass_on(self, job: Job, left: tuple[str, ...], error: LipSyncError) -> None:
         by_name = self._tools.providers.by_name
-        refused, chosen = by_name[job.provider], by_name[job.candidates[0]]
-        told = f"{refused.label} refused ({error.code}), so {chosen.label} was asked."
+        refused, chosen = by_name[job.provider], by_name[left[0]]
+        told = [f"{refused.label} refused ({error.code}), so {chosen.label} was asked."]
+        if skipped := [by_name[name].label for name in job.candidates if name not in left]:
+            told.append(
+                f"Not asked, because max_cost is in {refused.label}'s {refused.price.unit}:"
+                f" {', '.join(skipped)}."
+            )
         await self._save(
             job,
             provider=chosen.name,
             phase=Phase.CONVERTING,
-            candidates=job.candidates[1:],
+            candidates=left[1:],
             ticket=None,
             submitting_at=None,
             sent_face=None,
             sent_audio=None,
-            warnings=(*job.warnings, told),
+            warnings=(*job.warnings, *told),
         )
 
 
@@ -365,6 +378,7 @@ _REFUSALS = (
     ProviderUnavailable,
     RateLimited,
     InputRejected,
+    MaxCostExceeded,
     TooLong,
     TooLarge,
 )

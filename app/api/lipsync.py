@@ -19,6 +19,7 @@ from app.errors import (
     IdempotencyKeyReused,
     InternalError,
     InvalidRequest,
+    MaxCostExceeded,
     NoFace,
     NoSpeech,
     NotFound,
@@ -92,6 +93,13 @@ _FORM = {
             "example": 120,
             "description": "seconds to hold the request; 0 answers 202 at once",
         },
+        "max_cost": {
+            "type": "number",
+            "minimum": 0,
+            "example": 20,
+            "description": "refuses before anything is paid when the provider is expected to charge"
+            " more, or nobody knows; in the provider's own unit, as `cost` counts",
+        },
     },
 }
 _PROBLEMS = (
@@ -106,6 +114,7 @@ _PROBLEMS = (
     TooLong,
     BlockedUrl,
     IdempotencyKeyReused,
+    MaxCostExceeded,
     RateLimited,
     ProviderNotConfigured,
     InternalError,

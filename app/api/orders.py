@@ -46,6 +46,7 @@ class OrderFields(BaseModel):
     provider: str | None = None
     options: dict[str, Any] = {}
     wait: Annotated[float, Field(ge=0, le=3600)] | None = None
+    max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     image_url: str | None = None
     audio_url: str | None = None
     text: str | None = None
@@ -154,6 +155,7 @@ class Counter:
             candidates=tuple(other.name for other in others),
             text=script.text if script else None,
             voice=script.voice.name if script else None,
+            max_cost=fields.max_cost,
         )
 
     def _asked(self, name: str | None) -> tuple[Provider, list[Provider]]:

@@ -32,7 +32,7 @@ def _described(provider: Provider) -> ProviderOut:
         configured=provider.setup_hint is None,
         takes=_takes(provider.takes),
         options=provider.options.model_json_schema(),
-        pricing=provider.pricing,
+        pricing=provider.price.told,
         can_cancel=provider.can_cancel,
         docs_url=provider.docs_url,
         setup_hint=provider.setup_hint,

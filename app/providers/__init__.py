@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.errors import InvalidRequest, ProviderNotConfigured
+from app.model import Job
 from app.providers.aiml import PixVerse
 from app.providers.base import Provider
 from app.providers.fal import FalLipsync, FalSyncLipsync
@@ -49,6 +50,17 @@ class Providers:
         if provider.setup_hint:
             raise ProviderNotConfigured(provider.setup_hint)
         return provider
+
+    def left(self, job: Job) -> tuple[str, ...]:
+        """Whom a job's candidates leave to ask: what is its max_cost for one is none for others."""
+        price = self.by_name[job.provider].price
+        return tuple(
+            name
+            for name in job.candidates
+            if job.max_cost is None
+            or not self.by_name[name].takes_money
+            or self.by_name[name].price.counts_like(price)
+        )
 
     def candidates(self) -> list[Provider]:
         """Whom `auto` may ask, in order: those that are ready."""

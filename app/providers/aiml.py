@@ -10,7 +10,7 @@ from app.errors import Charged, TooLarge
 from app.model import Media, Order, Phase, State, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.base import Note, Options
-from app.providers.http import Answer, HttpConfig, HttpProvider, at, mime
+from app.providers.http import Amount, Answer, HttpConfig, HttpProvider, at, mime
 from app.providers.refusals import words_in
 
 PATH = "/v2/video/generations"
@@ -29,7 +29,7 @@ class Generation(Answer):
     status: str
     error: Any = None
     video_url: str | None = at("video", "url")
-    credits: float | None = at("meta", "usage", "credits_used")
+    credits: Amount = at("meta", "usage", "credits_used")
 
 
 class PixVerse(HttpProvider[Config]):

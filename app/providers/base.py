@@ -8,9 +8,10 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from app.errors import LipSyncError, ProviderError
+from app.errors import LipSyncError, MaxCostExceeded, ProviderError
 from app.model import Order, Phase, Takes, Ticket, Update
 from app.polling import Pace
+from app.providers.prices import Price
 
 Note = Callable[[Phase], Awaitable[None]]
 """Tells the job's readers what a submit is busy with.
@@ -42,10 +43,7 @@ class Provider(ABC):
     takes: Takes
     """The media it accepts as they are; everything else is converted first."""
     docs_url: ClassVar[str | None] = None
-    pricing: ClassVar[str | None] = None
-    """What it costs, with the date of the price."""
-    unit: ClassVar[str] = "credits"
-    """In which its costs are counted."""
+    price: Price
     short_video_hint: ClassVar[str | None] = None
     """Why a video may come back shorter than the audio."""
     takes_money: ClassVar[bool] = False
@@ -78,8 +76,24 @@ class Provider(ABC):
         """Raise what is wrong with an order, before anything is spent."""
 
     def estimate(self, order: Order) -> float | None:
-        """What the order would cost in ``unit``, where that is known."""
+        """What the order would cost in ``price.unit``, where that is known."""
         return None
+
+    def refuse_above(self, most: float, order: Order) -> None:
+        """Raise MaxCostExceeded for an order that would cost more, or nobody knows how much."""
+        if not self.takes_money:
+            return
+        estimate = self.estimate(order)
+        if estimate is None:
+            raise MaxCostExceeded(
+                f"What {self.label} would charge is not known beforehand, so max_cost cannot be"
+                " kept to. Leave it out, or choose another provider."
+            )
+        if estimate > most:
+            raise MaxCostExceeded(
+                f"{self.label} would charge about {estimate:g} {self.price.unit},"
+                f" more than the max_cost of {most:g}."
+            )
 
     def failed(self, why: str, kind: type[LipSyncError] = ProviderError) -> LipSyncError:
         """An error that begins by saying who failed."""

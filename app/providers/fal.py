@@ -13,7 +13,7 @@ from app.errors import InputRejected, VendorWords
 from app.model import Media, Order, Phase, State, SyncMode, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.base import Note, Options
-from app.providers.http import Answer, HttpConfig, HttpProvider, at, mime
+from app.providers.http import Amount, Answer, HttpConfig, HttpProvider, at, mime
 from app.providers.refusals import words_in
 
 STILLS = "fal-ai/sync-lipsync/v3/image-to-video"
@@ -78,7 +78,7 @@ class Status(Answer):
 
 class Result(Answer):
     video_url: str | None = at("video", "url")
-    units: float | None = at("headers", "x-fal-billable-units")
+    units: Amount = at("headers", "x-fal-billable-units")
 
 
 class Fal(HttpProvider[Config]):
@@ -89,7 +89,6 @@ class Fal(HttpProvider[Config]):
     auth = "Key {}"
     config = Config
     pace = Pace(interval=1, overhead=20, per_second=4)
-    unit = "billable units"
     can_cancel = True
     takes = Takes(
         images=frozenset(),
@@ -120,6 +119,7 @@ class Fal(HttpProvider[Config]):
             "status_url": queued.status_url,
             "response_url": queued.response_url,
             "cancel_url": queued.cancel_url or f"{queued.response_url}/cancel",
+            "unit_price": str(self._unit_price(order.options) or ""),
         }
 
     async def check(self, ticket: Ticket) -> Update:
@@ -133,7 +133,9 @@ class Fal(HttpProvider[Config]):
             return self.read(status.status, why=words_in(status.log) if ahead is None else queue)
         # Without a type it is not the model that failed, but something on the way.
         result = await self.ask(Result, ticket["response_url"], verdict=TYPES)
-        return self.read(status.status, url=result.video_url, charged=result.units)
+        price = ticket.get("unit_price")
+        charged = result.units * float(price) if result.units is not None and price else None
+        return self.read(status.status, url=result.video_url, charged=charged)
 
     async def cancel(self, ticket: Ticket) -> None:
         """Stop what has not begun; what is being rendered may come to its end."""
@@ -142,6 +144,10 @@ class Fal(HttpProvider[Config]):
 
     def _request(self, order: Order, face: str, audio: str) -> tuple[str, dict[str, Any]]:
         return self._config.lipsync_model, {"video_url": face, "audio_url": audio}
+
+    def _unit_price(self, options: Any) -> float | None:
+        """What a billable unit comes to, where that is known: itself, if there is no price."""
+        return 1.0
 
     async def _store(self, media: Media) -> str:
         if media.size > IN_PARTS_FROM:
@@ -189,6 +195,15 @@ class FalSyncLipsync(Fal):
             return self.takes
         return replace(self.takes, images=frozenset({"jpeg", "png", "webp"}), videos=frozenset())
 
+    def estimate(self, order: Order) -> float | None:
+        """So much for each minute of the video."""
+        price, seconds = self._unit_price(order.options), _seconds(order)
+        return round(price * seconds / 60, 4) if price and seconds else None
+
+    def _unit_price(self, options: Any) -> float | None:
+        rates = self.price.rates
+        return rates.get(str(options.model)) or rates.get(self._endpoint(options))
+
     def _endpoint(self, options: Any) -> str:
         return str(options.endpoint or self._config.video_to_video_lipsync)
 
@@ -198,3 +213,11 @@ class FalSyncLipsync(Fal):
         chosen = order.options.model_dump(include={"model"}, exclude_none=True)
         chosen |= {"sync_mode": order.sync_mode.value} if order.sync_mode else {}
         return endpoint, {kind: face, "audio_url": audio} | chosen
+
+
+def _seconds(order: Order) -> float | None:
+    """The length of the video that comes out."""
+    ends = {SyncMode.CUT_OFF: min, SyncMode.SILENCE: max}
+    lengths = [media.duration for media in (order.audio, order.face) if media.duration]
+    chosen = ends.get(order.sync_mode) if order.sync_mode else None
+    return chosen(lengths) if chosen and lengths else order.audio.duration

@@ -72,7 +72,6 @@ class Gooey(HttpProvider[Config]):
     key_variable = "GOOEY_API_KEY"
     keys_url = "https://gooey.ai"
     docs_url = "https://docs.gooey.ai"
-    pricing = "6 credits (Wav2Lip) or 12 (SadTalker) for each 5 seconds begun (August 2026)"
     short_video_hint = "Free Gooey.AI accounts get 250 frames at most."
     config = Config
     options = GooeyOptions
@@ -113,8 +112,9 @@ class Gooey(HttpProvider[Config]):
     def estimate(self, order: Order) -> float | None:
         """So many credits for each five seconds begun."""
         options: Any = order.options
-        price = 6 if options.lipsync_model == "Wav2Lip" else 12
-        return price * math.ceil((order.audio.duration or 0) / 5)
+        rates, seconds = self.price.rates, order.audio.duration
+        blocks = math.ceil(seconds / rates["block_seconds"]) if seconds else None
+        return blocks and blocks * rates[options.lipsync_model]
 
     async def check(self, ticket: Ticket) -> Update:
         """A run that failed says so in ``detail``, or answers with an error that names it."""

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from pydantic import AliasPath, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings
 
 from app.errors import (
@@ -29,6 +29,7 @@ from app.errors import (
 )
 from app.model import Kind, Media, Phase, State, Update, Video
 from app.providers.base import Provider
+from app.providers.prices import price_of
 from app.providers.refusals import clean, holds, meaning, words_of
 from app.settings import FROM_ENVIRONMENT
 
@@ -61,6 +62,17 @@ class HttpConfig(BaseSettings):
         if self.api_key:
             return self.api_key.get_secret_value().strip()
         return self.api_key_file.read_text().strip() if self.api_key_file else ""
+
+
+def _sum(value: object) -> float | None:
+    with suppress(ValueError, TypeError):
+        found = float(str(value))
+        return found if 0 <= found < float("inf") else None
+    return None
+
+
+Amount = Annotated[float | None, BeforeValidator(_sum)]
+"""What was charged, as a vendor tells it: no video is lost for a sum that is none."""
 
 
 class Answer(BaseModel):
@@ -98,6 +110,7 @@ class HttpProvider(Provider, Generic[C]):
     """
 
     def __init__(self, config: C, http: httpx.AsyncClient) -> None:
+        self.price = price_of(self.name)
         self._config = config
         self._key = config.key
         self._base_url = config.base_url.rstrip("/")

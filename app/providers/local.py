@@ -18,6 +18,7 @@ from app.media.sniff import IMAGES, RECORDINGS
 from app.model import Kind, Media, Order, Phase, State, Takes, Ticket, Update, Video
 from app.polling import Pace
 from app.providers.base import Note, Options, Provider
+from app.providers.prices import price_of
 from app.settings import FROM_ENVIRONMENT
 from app.speech import phonemes_of
 from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
@@ -81,12 +82,12 @@ class Local(Provider):
     pace = Pace(interval=0.2)
     can_cancel = True
     works_here = True
-    pricing = "free"
     takes = Takes(images=IMAGES, videos=RECORDINGS, audios=RECORDINGS, everything=True)
 
     def __init__(
         self, config: LocalConfig, *, models: Path, jobs: Path, job_seconds: float
     ) -> None:
+        self.price = price_of(self.name)
         self._models = models
         self._jobs = jobs
         self._job_seconds = job_seconds

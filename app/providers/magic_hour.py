@@ -11,7 +11,7 @@ from app.errors import Charged, InvalidRequest, PlanRequired, TooLong, VendorWor
 from app.model import Kind, Media, Order, Phase, State, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.base import Note, Options
-from app.providers.http import Answer, HttpConfig, HttpProvider, at
+from app.providers.http import Amount, Answer, HttpConfig, HttpProvider, at
 
 LONGEST_PHOTO_SECONDS = 300
 
@@ -46,12 +46,12 @@ class Places(Answer):
 
 class Created(Answer):
     id: str
-    credits_charged: float | None = None
+    credits_charged: Amount = None
 
 
 class Project(Answer):
     status: str
-    credits_charged: float | None = None
+    credits_charged: Amount = None
     code: str | None = at("error", "code")
     why: str | None = at("error", "message")
     video_url: str | None = at("downloads", 0, "url")
@@ -66,7 +66,6 @@ class MagicHour(HttpProvider[Config]):
     key_variable = "MAGIC_HOUR_API_KEY"
     keys_url = "https://magichour.ai"
     docs_url = "https://docs.magichour.ai"
-    pricing = "1 credit a frame (pro: 2); a talking photo 48 credits a second (August 2026)"
     config = Config
     options = MagicHourOptions
     pace = Pace(interval=1, overhead=60, per_second=10)
@@ -112,9 +111,10 @@ class MagicHour(HttpProvider[Config]):
         start, end = _span(order)
         options: Any = order.options
         if _is_photo(order):
-            return round(48 * (end - start))
+            return round(self.price.rates["photo_second"] * (end - start))
         frames = min(options.max_fps_limit or 30, 30) * (end - start)
-        return round(frames * (2 if options.generation_mode == "pro" else 1))
+        pro = options.generation_mode == "pro"
+        return round(self.price.rates["pro_frame" if pro else "frame"] * frames)
 
     async def check(self, ticket: Ticket) -> Update:
         """The project; each time it is asked for, its link is a fresh one."""

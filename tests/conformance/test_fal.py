@@ -150,14 +150,41 @@ async def test_asks_for_the_log_without_changing_the_address(face: Media, audio:
     assert [str(call.request.url) for call in asked.calls] == [f"{given}&logs=1"]
 
 
-async def test_tells_what_was_charged(face: Media, audio: Media) -> None:
-    platform = Platform(FAL_LIPSYNC)
-    ticket = await submitted(platform, made(FAL_LIPSYNC, face, audio, Path()))
-    result = FAL_LIPSYNC.done[0].result
+@pytest.mark.parametrize(
+    ("vendor", "options", "charged"),
+    [
+        (FAL_LIPSYNC, {}, 7.5),  # whose price is not published: then it is told in units
+        (FAL_SYNC, {}, 5.25),
+        (FAL_SYNC, {"endpoint": "fal-ai/sync-lipsync/v2/pro"}, 37.5),
+        (FAL_SYNC, {"endpoint": "fal-ai/sync-lipsync/v3"}, None),
+    ],
+)
+async def test_tells_what_was_charged(
+    face: Media, audio: Media, vendor: Vendor, options: dict[str, object], charged: float | None
+) -> None:
+    platform = Platform(vendor)
+    ticket = await submitted(platform, made(vendor, face, audio, Path(), **options))
+    result = vendor.done[0].result
     assert result is not None
-    platform.show(FAL_LIPSYNC.done[0])
+    platform.show(vendor.done[0])
     platform.meet("result", replace(result, headers={"x-fal-billable-units": "7.5"}))
-    assert (await checked(platform, ticket)).charged == 7.5
+    assert (await checked(platform, ticket)).charged == charged
+
+
+@pytest.mark.parametrize("units", [None, "nan", "inf", "-1", "many"])
+async def test_a_charge_that_is_none_does_no_harm(
+    face: Media, audio: Media, units: str | None
+) -> None:
+    platform = Platform(FAL_SYNC)
+    ticket = await submitted(platform, made(FAL_SYNC, face, audio, Path()))
+    result = FAL_SYNC.done[0].result
+    assert result is not None
+    platform.show(FAL_SYNC.done[0])
+    platform.meet(
+        "result", replace(result, headers={"x-fal-billable-units": units} if units else {})
+    )
+    update = await checked(platform, ticket)
+    assert (update.state, update.charged) == (State.SUCCESS, None)
 
 
 ADDRESS = "https://v3.fal.media/files/upload/multipart/invented"

@@ -2,7 +2,8 @@
 
 from tests.mutations.addresses import REACHING
 from tests.mutations.base import Mutation
+from tests.mutations.costs import COSTS
 from tests.mutations.jobs import JOBS
 from tests.mutations.providers import PROVIDERS
 
-MUTATIONS: tuple[Mutation, ...] = (*PROVIDERS, *JOBS, *REACHING)
+MUTATIONS: tuple[Mutation, ...] = (*COSTS, *PROVIDERS, *JOBS, *REACHING)
