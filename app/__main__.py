@@ -14,6 +14,10 @@ def main() -> int:
         from app.serving import serve
 
         return serve(args.host, args.port)
+    if args.command == "webhook-secret":
+        from app.serving import print_webhook_secret
+
+        return print_webhook_secret()
     from app.demo import demo
 
     return demo(args.image, args.audio, args.out)
@@ -25,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="start the service")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
+    commands.add_parser("webhook-secret", help="print what signs the webhooks")
     demo = commands.add_parser("demo", help="make one talking video through a service of its own")
     demo.add_argument("--image", type=Path, help="a photo or video; a sample photo by default")
     demo.add_argument("--audio", type=Path, help="speech; a sample is spoken by default")

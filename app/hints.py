@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-JOB, CANCEL = "job", "cancel"
-"""Topics: a job's row changed; a job's end was asked for."""
+JOB, CANCEL, DELIVERY = "job", "cancel", "delivery"
+"""Topics: a job's row changed; its end was asked for; somebody is to be told that it is final."""
 
 
 class Hints:

@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from app.addresses import Addresses, public
-from app.api import docs, measure, problems, service, speech, studio
+from app.api import docs, measure, problems, service, speech, studio, webhooks
 from app.api import providers as provider_routes
 from app.api.access import Door, Links, link_secret
 from app.api.events import EventRoutes
@@ -29,6 +29,7 @@ from app.archive import Archive
 from app.copies import Copies
 from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
+from app.hooks import Hooks, signing_secret
 from app.inspections import Inspections
 from app.media.face import face_models_dir
 from app.metrics import Metrics
@@ -79,6 +80,7 @@ class _Rooms:
 
     def __init__(self, settings: Settings, local: LocalConfig) -> None:
         self.data = _data_folder(settings)
+        self.closing = asyncio.Event()
         self.links = Links(link_secret(self.data))
         self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
         self.metrics = Metrics()
@@ -94,6 +96,11 @@ class _Rooms:
             verify=trust, timeout=VENDOR_TIMEOUT, limits=httpx.Limits(), trust_env=False
         )
         self.addresses = Addresses(self.outside, allow_private=settings.allow_private_urls)
+        # An address without a signature is shorter, and as good where nobody needs a key.
+        sign = self.links.sign if settings.api_keys else str
+        self.reader = Reader(self.store, self.closing, sign)
+        self.webhook_secret = settings.webhook_secret
+        self.hooks = Hooks(self.database, self.store, self.addresses, self.reader.told)
         models = _face_models(local)
         self.inspections = Inspections(
             WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True), models=models
@@ -144,6 +151,8 @@ class _Rooms:
             closing.push_async_callback(self.inspections.close)
             closing.push_async_callback(self.speaker.close)
             closing.push_async_callback(self.local.close)
+            await self.hooks.start(await signing_secret(self.webhook_secret, self.database))
+            closing.push_async_callback(self.hooks.stop)
             closing.push_async_callback(self.runner.stop)
             await self.runner.start(self.data / "workflows.db")
             closing.push_async_callback(_end, asyncio.create_task(self.results.make_late_copies()))
@@ -162,7 +171,6 @@ def build(settings: Settings, local: LocalConfig) -> Service:
         openapi_tags=docs.TAGS,
         lifespan=rooms.lifespan,
     )
-    closing = asyncio.Event()
     counter = Counter(
         settings,
         rooms.store,
@@ -173,12 +181,11 @@ def build(settings: Settings, local: LocalConfig) -> Service:
         rooms.addresses,
     )
     hold = settings.lipsync_timeout_seconds
-    # An address without a signature is shorter, and as good where nobody needs a key.
-    sign = rooms.links.sign if settings.api_keys else str
-    reader = Reader(rooms.store, closing, sign)
+    reader = rooms.reader
     app.include_router(LipsyncRoutes(counter, reader, rooms.runner, hold).router())
     app.include_router(JobRoutes(rooms.store, rooms.archive, rooms.runner, reader).router())
     app.include_router(EventRoutes(reader).router())
+    app.include_router(webhooks.routes(rooms.hooks, reader))
     app.include_router(FileRoutes(rooms.store, rooms.archive, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(speech.routes(rooms.speaker))
@@ -190,7 +197,17 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     problems.install(app)
     door = Door(app, keys=settings.api_keys, links=rooms.links, limit=settings.rate_limit)
     measured = Measure(_open_to_pages(door, settings), rooms.metrics)
-    return Service(measured, rooms.data, closing)
+    return Service(measured, rooms.data, rooms.closing)
+
+
+async def webhook_secret(settings: Settings) -> str:
+    """What signs the webhooks, as their receivers need it."""
+    database = Database(f"sqlite+aiosqlite:///{_data_folder(settings) / 'jobs.db'}")
+    try:
+        await database.open()
+        return await signing_secret(settings.webhook_secret, database)
+    finally:
+        await database.close()
 
 
 def _open_to_pages(app: ASGIApp, settings: Settings) -> ASGIApp:

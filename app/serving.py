@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import sys
@@ -13,7 +14,7 @@ import structlog
 import uvicorn
 from structlog.typing import Processor
 
-from app.main import Service, build, sole_process
+from app.main import Service, build, sole_process, webhook_secret
 from app.providers.local import LocalConfig
 from app.settings import Settings, SettingsError, read
 
@@ -57,6 +58,16 @@ def serve(host: str, port: int) -> int:
     except SettingsError as problem:
         sys.stderr.write(f"{problem}\n")
     return 0 if server.started else 2
+
+
+def print_webhook_secret() -> int:
+    """Print what receivers need to check the webhooks by."""
+    try:
+        print(asyncio.run(webhook_secret(read(Settings))))
+    except SettingsError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 2
+    return 0
 
 
 @contextmanager

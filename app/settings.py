@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -78,10 +79,26 @@ class Settings(BaseSettings):
             return tuple(word.strip() for word in value.split(",") if word.strip())
         return value
 
+    @field_validator("webhook_secret")
+    @classmethod
+    def _strong(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret and not _is_webhook_secret(secret.get_secret_value()):
+            raise ValueError("Input should be whsec_ and 24 to 64 random bytes in base64")
+        return secret
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
+
+
+def _is_webhook_secret(text: str) -> bool:
+    """Whether it is one by the rules of Standard Webhooks."""
+    prefix, _, code = text.partition("_")
+    try:
+        return prefix == "whsec" and 24 <= len(b64decode(code, validate=True)) <= 64
+    except ValueError:
+        return False
 
 
 S = TypeVar("S", bound=BaseSettings)

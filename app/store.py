@@ -15,10 +15,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app import claims
+from app import claims, deliveries
 from app.claims import Claim
 from app.database import METADATA, Database
-from app.hints import CANCEL, JOB, Hints
+from app.hints import CANCEL, DELIVERY, JOB, Hints
 from app.model import Job, Kind, Media, Phase, State, Video
 
 ONLY = "local"
@@ -61,6 +61,7 @@ _jobs = sa.Table(
 _MOMENTS = ("finished_at", "expired_at", "submitting_at", "cancel_asked_at")
 _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 _UNFINISHED = _jobs.c.state.in_([State.QUEUED, State.PROCESSING])
+_FINAL = [state for state in State if state.final]
 
 
 class Store:
@@ -212,7 +213,11 @@ class Store:
         change = sa.update(_jobs).where(_jobs.c.id == job_id, *conditions).values(values)
         async with self._engine.begin() as connection:
             written = (await connection.execute(change)).rowcount > 0
+            ended = written and values.get("state") in _FINAL
+            announced = ended and await deliveries.announce(connection, _to_be_told_of(job_id))
         self.hints.tell(JOB, job_id)
+        if announced:
+            self.hints.tell(DELIVERY, job_id)
         return written
 
     async def count_unfinished(self) -> int:
@@ -293,6 +298,11 @@ class Store:
             return None
         known = {"path": self._root / facts["path"], "kind": Kind(facts["kind"])}
         return Media(**{**facts, **known})
+
+
+def _to_be_told_of(job_id: str) -> sa.Select[tuple[str]]:
+    """The job's id, if its caller asked to be told of its end."""
+    return sa.select(_jobs.c.id).where(_jobs.c.id == job_id, _jobs.c.callback_url.is_not(None))
 
 
 def _video(facts: Mapping[str, Any]) -> Video:

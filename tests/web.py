@@ -35,7 +35,7 @@ Answer = Callable[[Heard], Page]
 class WebServer:
     """Answers what ``pages`` say of a path, else 404; ``heard`` are the requests so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.pages: dict[str, Page | Answer] = {}
         self.heard: list[Heard] = []
         self._arrived = threading.Condition()
@@ -68,7 +68,7 @@ class WebServer:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
@@ -88,19 +88,19 @@ class WebServer:
 
     def hear(self, request: Heard) -> Page:
         """Note a request, and choose the answer."""
-        page = self.pages.get(request.path, Page(status=404))
-        answer = page(request) if callable(page) else page
         with self._arrived:
             self.heard.append(request)
             self._arrived.notify_all()
-        return answer
+        page = self.pages.get(request.path, Page(status=404))
+        return page(request) if callable(page) else page
 
     def heard_of(self, path: str, times: int, *, within: float = 30) -> list[Heard]:
         """The requests for a path, once there were so many."""
         with self._arrived:
-            came = self._arrived.wait_for(lambda: len(self._of(path)) >= times, within)
-        assert came, f"{path} was asked for {len(self._of(path))} times, not {times}"
-        return self._of(path)
+            came = self._arrived.wait_for(lambda: len(self.of(path)) >= times, within)
+        assert came, f"{path} was asked for {len(self.of(path))} times, not {times}"
+        return self.of(path)
 
-    def _of(self, path: str) -> list[Heard]:
+    def of(self, path: str) -> list[Heard]:
+        """The requests for a path so far."""
         return [request for request in self.heard if request.path == path]

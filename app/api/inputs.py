@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from app.addresses import Addresses
@@ -59,13 +60,14 @@ def _given(form: Form) -> set[str]:
     return given
 
 
-async def fetch(addresses: Addresses, form: Form, slots: Mapping[str, Slot]) -> Form:
+async def fetch(
+    addresses: Addresses, form: Form, urls: Mapping[str, str | None], slots: Mapping[str, Slot]
+) -> Form:
     """The form with the files to which its addresses lead.
 
     Raises BlockedUrl, TooLarge, InvalidRequest when one cannot be had, and what is said of a page
     that came in place of a file.
     """
-    urls = {name: form.fields.get(f"{name}_url", "").strip() for name in slots}
     try:
         async with asyncio.TaskGroup() as group:
             arriving = {
@@ -79,17 +81,30 @@ async def fetch(addresses: Addresses, form: Form, slots: Mapping[str, Slot]) -> 
     return Form(files={**form.files, **arrived}, fields=form.fields)
 
 
-async def _fetched(addresses: Addresses, name: str, url: str, slot: Slot) -> Upload:
+async def check_callback(addresses: Addresses, url: str) -> None:
+    """Raise BlockedUrl or InvalidRequest where nobody could be told of a job's end."""
+    with _told_of("callback_url"):
+        await addresses.check(url)
+
+
+@contextmanager
+def _told_of(field: str) -> Iterator[None]:
+    """Have what is wrong with an address told as a fault of the field it stands in."""
     try:
+        yield
+    except (BlockedUrl, TooLarge) as problem:
+        raise type(problem)(f"{field}: {problem.detail}") from None
+    except ProviderUnavailable as problem:
+        unreachable = InvalidRequest(f"{field}: {problem.detail}")
+        unreachable.retryable = True
+        raise unreachable from None
+
+
+async def _fetched(addresses: Addresses, name: str, url: str, slot: Slot) -> Upload:
+    with _told_of(f"{name}_url"):
         file = await addresses.download(
             url, slot.path, most_bytes=slot.limit, seconds=FETCH_SECONDS
         )
-    except (BlockedUrl, TooLarge) as problem:
-        raise type(problem)(f"{name}_url: {problem.detail}") from None
-    except ProviderUnavailable as problem:
-        unreachable = InvalidRequest(f"{name}_url: {problem.detail}")
-        unreachable.retryable = True
-        raise unreachable from None
     if await asyncio.to_thread(_is_page, slot.path):
         kind = _UNSUPPORTED[name]
         raise kind(f"{kind().detail}. The address in {name}_url leads to a web page, not a file.")

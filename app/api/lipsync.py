@@ -76,6 +76,10 @@ _FORM = {
             "description": f"who says the `text`, by default {VOICES[0].name};"
             " `GET /text-to-speech/voices` lists them",
         },
+        "callback_url": {
+            "type": "string",
+            "description": "who is told when the job is final, by a signed webhook",
+        },
         "provider": {
             "type": "string",
             "description": "who renders; `auto` takes the first configured one, else `local`",

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, StringConstraints, ValidationError
 from starlette.requests import Request
 
 from app.addresses import Addresses
 from app.api.access import bearer
 from app.api.idempotency import claim_of, key_of
-from app.api.inputs import fetch, refuse_unclear
+from app.api.inputs import check_callback, fetch, refuse_unclear
 from app.api.problems import invalid
 from app.api.uploads import MEGABYTE, Form, Slot, drain, receive
 from app.archive import Archive
@@ -36,6 +36,7 @@ from app.store import Store
 from app.voices import own_voice
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2048)]
 _BUSY_FOR = 10
 """Seconds after which a caller may find room again."""
 
@@ -47,10 +48,11 @@ class OrderFields(BaseModel):
     options: dict[str, Any] = {}
     wait: Annotated[float, Field(ge=0, le=3600)] | None = None
     max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
-    image_url: str | None = None
-    audio_url: str | None = None
+    image_url: _Url | None = None
+    audio_url: _Url | None = None
     text: str | None = None
     voice: str | None = None
+    callback_url: _Url | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +141,11 @@ class Counter:
         provider, others = self._asked(fields.provider)
         options = _options(provider, fields.options)
         script = _script(form, fields)
+        if fields.callback_url:
+            await check_callback(self.addresses, fields.callback_url)
         await self._refuse_overload()
-        form = await fetch(self.addresses, form, self._slots(self.archive.folder(job_id)))
+        urls = {"image": fields.image_url, "audio": fields.audio_url}
+        form = await fetch(self.addresses, form, urls, self._slots(self.archive.folder(job_id)))
         face, audio = await self._look_into(form, script)
         return Job(
             id=job_id,
@@ -156,6 +161,7 @@ class Counter:
             text=script.text if script else None,
             voice=script.voice.name if script else None,
             max_cost=fields.max_cost,
+            callback_url=fields.callback_url,
         )
 
     def _asked(self, name: str | None) -> tuple[Provider, list[Provider]]:

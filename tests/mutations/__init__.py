@@ -5,5 +5,6 @@ from tests.mutations.base import Mutation
 from tests.mutations.costs import COSTS
 from tests.mutations.jobs import JOBS
 from tests.mutations.providers import PROVIDERS
+from tests.mutations.webhooks import WEBHOOKS
 
-MUTATIONS: tuple[Mutation, ...] = (*COSTS, *PROVIDERS, *JOBS, *REACHING)
+MUTATIONS: tuple[Mutation, ...] = (*COSTS, *PROVIDERS, *JOBS, *REACHING, *WEBHOOKS)
