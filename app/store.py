@@ -186,12 +186,16 @@ class Store:
         return asked
 
     async def remove(self, job_id: str) -> bool:
-        """Forget a final job, and the key it was ordered under. False when it is not final."""
+        """Forget a final job, the key it was ordered under, and whom to tell of it.
+
+        False when it is not final.
+        """
         final = sa.delete(_jobs).where(_jobs.c.id == job_id, sa.not_(_UNFINISHED))
         async with self._engine.begin() as connection:
             removed = (await connection.execute(final)).rowcount > 0
             if removed:
                 await claims.drop(connection, job_id)
+                await deliveries.drop(connection, job_id)
         return removed
 
     async def adopt(self) -> list[str]:

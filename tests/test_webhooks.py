@@ -338,19 +338,12 @@ async def test_a_name_that_leads_inside_by_now_is_not_told(tmp_path: Path, web: 
     assert web.of("/inside") == []
 
 
-async def test_of_a_deleted_job_nobody_is_told(tmp_path: Path, web: WebServer) -> None:
+async def test_of_a_deleted_job_nobody_is_told(tmp_path: Path) -> None:
     async with opened(tmp_path) as office:
-        await office.add("lsj_1", f"{web.url}/deleted")
+        await office.add("lsj_1", "https://files.example/")
         await office.end("lsj_1")
-        async with office.database.engine.begin() as connection:
-            await connection.execute(sa.text("DELETE FROM jobs"))
-        async with sending(office):
-
-            async def forgotten() -> bool:
-                return await office.due_in() is None
-
-            await until(forgotten)
-    assert web.of("/deleted") == []
+        assert await office.store.remove("lsj_1")
+        assert await office.due_in() is None
 
 
 async def test_a_replay_begins_anew(office: Office, web: WebServer) -> None:
