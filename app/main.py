@@ -188,7 +188,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(webhooks.routes(rooms.hooks, reader))
     app.include_router(FileRoutes(rooms.store, rooms.archive, rooms.links).router())
     app.include_router(provider_routes.routes(rooms.providers))
-    app.include_router(speech.routes(rooms.speaker))
+    app.include_router(speech.routes(rooms.speaker, rooms.providers))
     checks = {"store": rooms.store.check, "storage": rooms.archive.check}
     app.include_router(service.routes(checks))
     app.include_router(measure.routes(rooms.metrics, rooms.store))

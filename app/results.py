@@ -160,9 +160,12 @@ class Results:
         told = []
         if result.audio_codec is None:
             told.append("The video has no sound.")
+        provider = self.providers.by_name[job.provider]
+        if provider.has_voice(job.voice):
+            return tuple(told)  # how long its own voice would speak, nobody knew
         spoken, shown = job.audio.duration or 0, result.duration or 0
         if shown < spoken - NOTICEABLE:
-            hint = self.providers.by_name[job.provider].short_video_hint
+            hint = provider.short_video_hint
             short = f"The video is {shown:.1f} seconds long, shorter than the audio ({spoken:.1f})."
             told.append(f"{short} {hint}" if hint else short)
         elif shown > spoken + NOTICEABLE and not job.options.get("sync_mode"):

@@ -110,11 +110,9 @@ def phonemes_of(text: str, voice: str, audio: Media) -> tuple[Phoneme, ...]:
     It is spoken once more, which takes the same time: nothing needs to be kept beside the audio.
     Empty where it is something else, as after a change of the synthesiser.
     """
-    speaker, seconds = named(VOICES, voice), audio.duration or 0.0
-    if speaker is None:
-        return ()
+    seconds = audio.duration or 0.0
     try:
-        speech = spoken(Script(text, speaker), seconds + 1)
+        speech = spoken(Script(text, named(VOICES, voice)), seconds + 1)
     except OrderError:
         return ()
     return speech.phonemes if abs(speech.duration - seconds) <= _SAME_LENGTH else ()

@@ -129,7 +129,7 @@ class Steps:
         face = job.face
         if wanted.animate:
             animated = folder / "animated.mp4"
-            await self._tools.animate(job.face, job.audio, animated, job.text, job.voice)
+            await self._tools.animate(job.face, job.audio, animated, job.text, self._speaker(job))
             face = await self._tools.inspections.describe(animated)
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
         made = [media.path for media in (face, audio) if media not in (job.face, job.audio)]
@@ -309,8 +309,12 @@ class Steps:
             links=(link(f"{path}/face"), link(f"{path}/audio")) if link else None,
             sync_mode=_plan(job, provider, options).sync_mode,
             text=job.text,
-            voice=job.voice,
+            voice=job.voice if provider.has_voice(job.voice) else self._speaker(job),
         )
+
+    def _speaker(self, job: Job) -> str | None:
+        """Whose voice of ours the job's audio is, where it was made of a text."""
+        return self._tools.providers.own_voice(job.voice).name if job.voice else None
 
     async def settle(self, job_id: str, problem: Exception) -> bool:
         """Whether the next provider is to be asked after a step went wrong; else the job ends."""
@@ -352,6 +356,10 @@ class Steps:
             told.append(
                 f"Not asked, because max_cost is in {refused.label}'s {refused.price.unit}:"
                 f" {', '.join(skipped)}."
+            )
+        if refused.has_voice(job.voice) and not chosen.has_voice(job.voice):
+            told.append(
+                f"{job.voice} only speaks for {refused.label}, so {self._speaker(job)} did."
             )
         await self._save(
             job,

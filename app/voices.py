@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -78,29 +78,19 @@ VOICES: tuple[Voice, ...] = tuple(
 )
 """Every voice of this service; the first is the one that speaks when none is named."""
 
-_Named = TypeVar("_Named", Voice, HostedVoice)
+_Named = TypeVar("_Named", bound=Voice | HostedVoice)
 
 
-def named(voices: Iterable[_Named], name: str) -> _Named | None:
-    """The voice of a name, in whatever case it is written, if there is one."""
+def named(voices: Sequence[_Named], name: str) -> _Named:
+    """The voice of a name, in whatever case it is written. Raises InvalidRequest with all names."""
     meant = name.strip().casefold()
-    return next((voice for voice in voices if voice.name.casefold() == meant), None)
-
-
-def own_voice(name: str | None) -> Voice:
-    """This service's voice of a name, or its first. Raises InvalidRequest, which lists them all."""
-    voice = VOICES[0] if name is None else named(VOICES, name)
-    if voice is None:
-        raise unknown_voice(VOICES)
-    return voice
+    for voice in voices:
+        if voice.name.casefold() == meant:
+            return voice
+    known = ", ".join(voice.name for voice in voices)
+    raise InvalidRequest(f"There is no such voice. Known: {known}.")
 
 
 def deputy(voice: HostedVoice) -> Voice:
-    """Who speaks in place of a provider's voice, where that provider is not the one who works."""
+    """Who speaks in place of a provider's voice, where it is not that provider who works."""
     return next(own for own in VOICES if own.gender == (voice.gender or own.gender))
-
-
-def unknown_voice(voices: Iterable[Voice | HostedVoice]) -> InvalidRequest:
-    """What to tell somebody who named a voice that is not among these."""
-    known = ", ".join(voice.name for voice in voices)
-    return InvalidRequest(f"There is no such voice. Known: {known}.")

@@ -68,6 +68,13 @@ class Service:
                 "/lipsync", files={"image": face, "audio": voice}, data=fields, headers=ORIGIN
             )
 
+    def say(self, image: Path, text: str, **fields: str) -> httpx.Response:
+        """`POST /lipsync` with words in place of a recording."""
+        with image.open("rb") as face:
+            return self.client.post(
+                "/lipsync", files={"image": face}, data={"text": text, **fields}, headers=ORIGIN
+            )
+
     def finished(self, job_id: str, *, within: float = 60) -> dict[str, Any]:
         """The job once it is final."""
         deadline = time.monotonic() + within

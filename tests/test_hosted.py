@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service import Service, assert_problem
+from tests.service import ORIGIN, Service, assert_problem
 from tests.standin import RunningStandIn
 from tests.vendors import VENDORS
 
+TEXT = "Hello! What would you like me to say?"
 HOSTED = tuple(vendor.name for vendor in VENDORS)
 
 
@@ -292,6 +293,82 @@ def test_no_key_is_ever_logged_or_told(
     key = standin.settings["GOOEY_API_KEY"]
     assert key not in told + listed + gateway.log.read_text()
     assert standin.seen()["strayed_keys"] == []
+
+
+def words_of(standin: RunningStandIn) -> tuple[str | None, str | None]:
+    """The text and the speaker of the latest order."""
+    fields = standin.seen()["orders"][-1]["fields"]
+    return fields.get("lip_sync_tts_content"), fields.get("lip_sync_tts_speaker")
+
+
+def test_a_providers_own_voices_are_listed_with_it(gateway: Service, service: Service) -> None:
+    listed = gateway.client.get("/text-to-speech/voices").json()["voices"]
+    theirs = {voice["name"]: voice for voice in listed if voice["provider"]}
+    assert theirs["Oliver"] == {
+        "name": "Oliver",
+        "language": None,
+        "gender": "male",
+        "provider": "aiml_pixverse",
+        "sample": None,
+    }
+    assert len(theirs) == 15
+    without_key = service.client.get("/text-to-speech/voices").json()["voices"]
+    assert not [voice for voice in without_key if voice["provider"]]
+
+
+@pytest.mark.parametrize("fields", [{}, {"provider": "aiml_pixverse"}])
+def test_a_text_is_said_by_whoever_has_the_voice(
+    gateway: Service, standin: RunningStandIn, clip: Path, fields: dict[str, str]
+) -> None:
+    job = gateway.say(clip, TEXT, voice="oliver", **fields).json()
+    assert job["status"] == "success", job
+    assert job["provider"] == "aiml_pixverse"
+    assert words_of(standin) == (TEXT, "Oliver")
+    assert not any("shorter than the audio" in warning for warning in job["warnings"])
+
+
+@pytest.mark.parametrize("provider", HOSTED)
+def test_our_own_voices_reach_every_provider_as_sound(
+    gateway: Service, standin: RunningStandIn, clip: Path, provider: str
+) -> None:
+    job = gateway.say(clip, TEXT, voice="Hannah", provider=provider).json()
+    assert job["status"] == "success", job
+    assert words_of(standin) == (None, None)
+    assert job["duration_seconds"] == pytest.approx(2.6, abs=0.5)
+
+
+def test_after_a_refusal_somebody_else_speaks_and_it_is_told(
+    gateway: Service, standin: RunningStandIn, clip: Path
+) -> None:
+    standin.fail("aiml_pixverse", "submit", "403_credits")
+    job = gateway.say(clip, TEXT, voice="Oliver").json()
+    assert job["status"] == "success", job
+    assert job["provider"] == "gooey"
+    assert job["warnings"][:2] == [
+        "AIML API (PixVerse) refused (out_of_credits), so Gooey.AI was asked.",
+        "Oliver only speaks for AIML API (PixVerse), so Walter did.",
+    ]
+
+
+def test_a_voice_of_another_provider_is_refused_at_no_cost(
+    gateway: Service, standin: RunningStandIn, clip: Path
+) -> None:
+    before = paid(standin)
+    for provider in ("gooey", "local"):
+        answer = gateway.say(clip, TEXT, voice="Oliver", provider=provider)
+        problem = assert_problem(answer, 422, "invalid_request")
+        assert problem["detail"] == "voice: Oliver only speaks in videos by AIML API (PixVerse)."
+    unknown = assert_problem(gateway.say(clip, TEXT, voice="Bob"), 422, "invalid_request")
+    assert "Hannah, " in unknown["detail"]
+    assert ", Oliver, " in unknown["detail"]
+    assert paid(standin) == before
+
+
+def test_a_providers_voice_is_not_heard_alone(gateway: Service) -> None:
+    answer = gateway.client.post(
+        "/text-to-speech", json={"text": TEXT, "name": "Oliver"}, headers=ORIGIN
+    )
+    assert_problem(answer, 422, "invalid_request")
 
 
 def _until(condition: Any, *, within: float = 20) -> None:

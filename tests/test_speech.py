@@ -15,7 +15,7 @@ import pytest
 from app.media.face import FaceMesh, face_models_dir
 from app.media.voice import has_speech
 from app.speech import Script, phonemes_of, spoken, spoken_wav
-from app.voices import own_voice
+from app.voices import VOICES, named
 from tests.engine.measure import measure
 from tests.service import ORIGIN, Service, assert_problem
 
@@ -36,12 +36,6 @@ def brief(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def said(service: Service, text: str, **fields: Any) -> httpx.Response:
     """`POST /text-to-speech`."""
     return service.client.post("/text-to-speech", json={"text": text, **fields}, headers=ORIGIN)
-
-
-def filmed(service: Service, photo: Path, **fields: str) -> httpx.Response:
-    """`POST /lipsync` with a face and no recording."""
-    with photo.open("rb") as face:
-        return service.client.post("/lipsync", files={"image": face}, data=fields, headers=ORIGIN)
 
 
 def heard(mp3: bytes) -> tuple[np.ndarray[Any, np.dtype[np.float32]], int]:
@@ -94,7 +88,7 @@ def test_every_voice_says_its_sample_as_loud_as_the_others(service: Service) -> 
 def test_an_unknown_voice_is_told_who_there_is(service: Service, photo: Path) -> None:
     for answer in (
         said(service, TEXT, name="Nobody"),
-        filmed(service, photo, text=TEXT, voice="x"),
+        service.say(photo, TEXT, voice="x"),
     ):
         problem = assert_problem(answer, 422, "invalid_request")
         assert problem["detail"].startswith("There is no such voice. Known: Hannah, ")
@@ -112,13 +106,13 @@ def test_an_unknown_voice_is_told_who_there_is(service: Service, photo: Path) ->
 def test_a_text_without_words_is_refused(
     service: Service, photo: Path, text: str, sentence: str
 ) -> None:
-    for answer in (said(service, text), filmed(service, photo, text=text)):
+    for answer in (said(service, text), service.say(photo, text)):
         assert assert_problem(answer, 422, "invalid_request")["detail"] == sentence
 
 
 def test_a_text_that_is_too_long_is_refused(service: Service, photo: Path) -> None:
     text = "word " * 1000 + "!"
-    for answer in (said(service, text), filmed(service, photo, text=text)):
+    for answer in (said(service, text), service.say(photo, text)):
         problem = assert_problem(answer, 422, "too_long")
         assert problem["detail"] == "The text is 5,001 characters long; the limit is 5,000."
 
@@ -130,7 +124,7 @@ def test_a_request_that_is_too_large_is_not_read_to_its_end(service: Service) ->
 
 def test_speech_may_last_no_longer_than_a_recording(brief: Service, photo: Path) -> None:
     text = "This is a sentence that takes a good while to say aloud. " * 5
-    for answer in (said(brief, text), filmed(brief, photo, text=text)):
+    for answer in (said(brief, text), brief.say(photo, text)):
         problem = assert_problem(answer, 422, "too_long")
         assert problem["detail"] == ("The text takes longer to say than the limit of 3 seconds.")
     assert said(brief, "Short.").status_code == 200
@@ -164,7 +158,7 @@ def test_whatever_a_text_holds_is_only_read_aloud(service: Service, text: str) -
 
 
 def test_a_face_says_a_text(service: Service, photo: Path) -> None:
-    answer = filmed(service, photo, text=TEXT, voice="grace")
+    answer = service.say(photo, TEXT, voice="grace")
     assert answer.status_code == 200, answer.text
     job = answer.json()
     assert job["status"] == "success"
@@ -180,11 +174,11 @@ def test_a_face_says_a_text(service: Service, photo: Path) -> None:
 def test_the_mouth_follows_the_words_and_not_what_is_heard_of_them(
     service: Service, photo: Path, files: Path
 ) -> None:
-    phonemes = spoken(Script(SENTENCES, own_voice("Hannah")), 60).phonemes
+    phonemes = spoken(Script(SENTENCES, named(VOICES, "Hannah")), 60).phonemes
     sound = files / "sentences.mp3"
     sound.write_bytes(said(service, SENTENCES).content)
     jobs = {
-        "known": filmed(service, photo, text=SENTENCES).json(),
+        "known": service.say(photo, SENTENCES).json(),
         "heard": service.order(photo, sound).json(),
     }
     mesh = FaceMesh(face_models_dir())
@@ -198,7 +192,7 @@ def test_the_mouth_follows_the_words_and_not_what_is_heard_of_them(
 
 
 def test_words_are_found_in_what_was_spoken_and_in_nothing_else(tmp_path: Path) -> None:
-    script = Script(TEXT, own_voice("Hannah"))
+    script = Script(TEXT, named(VOICES, "Hannah"))
     audio = spoken_wav(script, 60, tmp_path / "speech")
     assert any(phoneme.ipa == "h" for phoneme in phonemes_of(TEXT, "Hannah", audio))
     assert phonemes_of(TEXT + " And more.", "Hannah", audio) == ()
@@ -208,14 +202,14 @@ def test_words_are_found_in_what_was_spoken_and_in_nothing_else(tmp_path: Path) 
 
 
 def test_one_word_is_enough(service: Service, photo: Path) -> None:
-    assert filmed(service, photo, text="Oh.").status_code == 200
+    assert service.say(photo, "Oh.").status_code == 200
 
 
 def test_a_face_is_missed_before_anything_is_said(
     service: Service, scenery: Path, speech: Path
 ) -> None:
-    assert_problem(filmed(service, scenery, text=TEXT), 422, "no_face")
-    assert_problem(filmed(service, speech, text="…"), 400, "unsupported_image")
+    assert_problem(service.say(scenery, TEXT), 422, "no_face")
+    assert_problem(service.say(speech, "…"), 400, "unsupported_image")
 
 
 def test_words_and_a_recording_are_one_too_many(

@@ -33,7 +33,6 @@ from app.providers.base import Options, Provider
 from app.settings import Settings
 from app.speech import Script, Speaker, words_of
 from app.store import Store
-from app.voices import own_voice
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2048)]
@@ -138,9 +137,11 @@ class Counter:
 
     async def _job(self, request: Request, job_id: str, form: Form, fields: OrderFields) -> Job:
         """What is recorded of an order, once everything in it was found to be in order."""
-        provider, others = self._asked(fields.provider)
+        text = _text(form, fields)
+        voice = self.providers.voice(fields.voice).name if text else None
+        provider, others = self._asked(fields.provider, voice)
         options = _options(provider, fields.options)
-        script = _script(form, fields)
+        script = Script(text, self.providers.own_voice(voice)) if text else None
         if fields.callback_url:
             await check_callback(self.addresses, fields.callback_url)
         await self._refuse_overload()
@@ -158,18 +159,19 @@ class Counter:
             options=options.model_dump(mode="json"),
             base_url=self._base_url(request),
             candidates=tuple(other.name for other in others),
-            text=script.text if script else None,
-            voice=script.voice.name if script else None,
+            text=text,
+            voice=voice,
             max_cost=fields.max_cost,
             callback_url=fields.callback_url,
         )
 
-    def _asked(self, name: str | None) -> tuple[Provider, list[Provider]]:
+    def _asked(self, name: str | None, voice: str | None) -> tuple[Provider, list[Provider]]:
         """The provider to ask, and with `auto` those that may be asked after it."""
-        provider = self.providers.choose(name)
-        if (name or self.providers.default) != AUTO:
-            return provider, []
-        return provider, self.providers.candidates()[1:]
+        provider = self.providers.choose(name, voice)
+        if (name or self.providers.default) == AUTO:
+            return provider, self.providers.candidates(voice)[1:]
+        self.providers.refuse_voice(provider, voice)
+        return provider, []
 
     async def _refuse_overload(self) -> None:
         if await self.store.count_unfinished() >= self.settings.worker_concurrency:
@@ -224,11 +226,11 @@ def _fields(form: Form) -> OrderFields:
         raise invalid(problem.errors()) from None
 
 
-def _script(form: Form, fields: OrderFields) -> Script | None:
+def _text(form: Form, fields: OrderFields) -> str | None:
     """What is to be said in place of a recording."""
     if "audio" in form.files or fields.audio_url:
         return None
-    return Script(words_of(fields.text or ""), own_voice(fields.voice))
+    return words_of(fields.text or "")
 
 
 def _json_object(text: str) -> dict[str, Any]:

@@ -17,8 +17,9 @@ from app.errors import (
     TooLong,
     Unauthorized,
 )
+from app.providers import Providers
 from app.speech import LONGEST_TEXT, Script, Speaker, words_of
-from app.voices import VOICES, Gender, own_voice
+from app.voices import VOICES, Gender, named
 
 _MOST_BYTES = 64 * 1024
 """The longest text fits, however its characters are written in JSON."""
@@ -45,11 +46,13 @@ class SpeechIn(BaseModel):
 class VoiceOut(BaseModel):
     """One voice."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     name: str
-    language: str | None = Field(description="a tag of BCP 47; null: that of the text")
+    language: str | None = Field(None, description="a tag of BCP 47; null: that of the text")
     gender: Gender | None
-    provider: str | None = Field(description="the only one whose videos have it; null: any")
-    sample: str | None = Field(description="a sentence to hear it by")
+    provider: str | None = Field(None, description="the only one whose videos have it; null: any")
+    sample: str | None = Field(None, description="a sentence to hear it by; null: not heard alone")
 
 
 class VoicesOut(BaseModel):
@@ -59,7 +62,7 @@ class VoicesOut(BaseModel):
     default: str
 
 
-def routes(speaker: Speaker) -> APIRouter:
+def routes(speaker: Speaker, providers: Providers) -> APIRouter:
     """The routes under /text-to-speech."""
     router = APIRouter(tags=["speech"])
 
@@ -85,24 +88,19 @@ def routes(speaker: Speaker) -> APIRouter:
         by the sounds of the words, which are known, and not by what can be heard of them.
         """
         asked = await _received(request)
-        sound = await speaker.mp3(Script(words_of(asked.text), own_voice(asked.name)))
-        named = {"Content-Disposition": 'inline; filename="speech.mp3"'}
-        return Response(sound, media_type="audio/mpeg", headers=named)
+        sound = await speaker.mp3(Script(words_of(asked.text), named(VOICES, asked.name)))
+        headers = {"Content-Disposition": 'inline; filename="speech.mp3"'}
+        return Response(sound, media_type="audio/mpeg", headers=headers)
 
     @router.get("/text-to-speech/voices", summary="The voices")
     async def voices() -> VoicesOut:
         """Every voice by name, for `POST /text-to-speech` and for the `voice` of a video."""
-        listed = [
-            VoiceOut(
-                name=voice.name,
-                language=voice.language,
-                gender=voice.gender,
-                provider=None,
-                sample=voice.sample,
-            )
-            for voice in VOICES
+        own = [VoiceOut.model_validate(voice) for voice in VOICES]
+        hosted = [
+            VoiceOut(name=voice.name, gender=voice.gender, provider=provider.name)
+            for provider, voice in providers.hosted_voices()
         ]
-        return VoicesOut(voices=listed, default=VOICES[0].name)
+        return VoicesOut(voices=[*own, *hosted], default=VOICES[0].name)
 
     return router
 

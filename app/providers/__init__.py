@@ -13,6 +13,7 @@ from app.providers.fal import FalLipsync, FalSyncLipsync
 from app.providers.gooey import Gooey
 from app.providers.http import HttpProvider
 from app.providers.magic_hour import MagicHour
+from app.voices import VOICES, HostedVoice, Voice, deputy, named
 
 AUTO = "auto"
 
@@ -38,11 +39,11 @@ class Providers:
         self.default = default
         self._order = (*order, providers[-1].name)
 
-    def choose(self, name: str | None) -> Provider:
+    def choose(self, name: str | None, voice: str | None = None) -> Provider:
         """The provider a caller means. Raises InvalidRequest and ProviderNotConfigured."""
         wanted = name or self.default
         if wanted == AUTO:
-            return self.candidates()[0]
+            return self.candidates(voice)[0]
         if wanted not in self.by_name:
             known = ", ".join((*self.by_name, AUTO))
             raise InvalidRequest(f"There is no such provider. Known: {known}.")
@@ -62,7 +63,32 @@ class Providers:
             or self.by_name[name].price.counts_like(price)
         )
 
-    def candidates(self) -> list[Provider]:
-        """Whom `auto` may ask, in order: those that are ready."""
+    def candidates(self, voice: str | None = None) -> list[Provider]:
+        """Whom `auto` may ask, in order: those that are ready, and first those with the voice."""
         known = [self.by_name[name] for name in dict.fromkeys(self._order)]
-        return [provider for provider in known if not provider.setup_hint]
+        ready = [provider for provider in known if not provider.setup_hint]
+        return sorted(ready, key=lambda provider: not provider.has_voice(voice))
+
+    def hosted_voices(self) -> list[tuple[Provider, HostedVoice]]:
+        """The voices of the providers that are ready."""
+        ready = [provider for provider in self.by_name.values() if not provider.setup_hint]
+        return [(provider, voice) for provider in ready for voice in provider.voices]
+
+    def voice(self, name: str | None) -> Voice | HostedVoice:
+        """The voice a caller means. Raises InvalidRequest, which lists all there are."""
+        hosted = [voice for _, voice in self.hosted_voices()]
+        voices: list[Voice | HostedVoice] = [*VOICES, *hosted]
+        return VOICES[0] if name is None else named(voices, name)
+
+    def refuse_voice(self, provider: Provider, name: str | None) -> None:
+        """Raise InvalidRequest where a voice is another provider's own."""
+        owners = [each.label for each, voice in self.hosted_voices() if voice.name == name]
+        if owners and not provider.has_voice(name):
+            raise InvalidRequest(f"voice: {name} only speaks in videos by {' and '.join(owners)}.")
+
+    def own_voice(self, name: str | None) -> Voice:
+        """This service's voice of a name, or the one that stands in for a provider's."""
+        hosted = [voice for each in self.by_name.values() for voice in each.voices]
+        voices: list[Voice | HostedVoice] = [*VOICES, *hosted]
+        voice = next((voice for voice in voices if voice.name == name), VOICES[0])
+        return voice if isinstance(voice, Voice) else deputy(voice)

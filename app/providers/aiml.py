@@ -12,8 +12,11 @@ from app.polling import Pace
 from app.providers.base import Note, Options
 from app.providers.http import Amount, Answer, HttpConfig, HttpProvider, at, mime
 from app.providers.refusals import words_in
+from app.voices import HostedVoice
 
 PATH = "/v2/video/generations"
+WOMEN = "Harper Ava Isabella Sophia Emily Chloe Julia"
+MEN = "Mason Jack Liam James Oliver Adrian Ethan"
 
 
 class Config(HttpConfig, env_prefix="AIML_"):
@@ -52,6 +55,11 @@ class PixVerse(HttpProvider[Config]):
         max_bytes=50_000_000,
         max_side=1920,
     )
+    voices = (
+        *(HostedVoice(name, "female") for name in WOMEN.split()),
+        *(HostedVoice(name, "male") for name in MEN.split()),
+        HostedVoice("Auto"),
+    )
     words: ClassVar = {
         "waiting": State.QUEUED,
         "queued": State.QUEUED,
@@ -64,16 +72,20 @@ class PixVerse(HttpProvider[Config]):
 
     def refuse(self, order: Order) -> None:
         """Without a link of our own, a file must fit into the order."""
-        for media in (order.face, order.audio):
+        for media in (order.face,) if self.has_voice(order.voice) else (order.face, order.audio):
             if not order.links and media.size > self._config.max_data_mb * 1e6:
                 limit = f"{self._config.max_data_mb:g} MB"
                 raise TooLarge(f"{self.label} takes {limit} when PUBLIC_BASE_URL is not set.")
 
     async def submit(self, order: Order, note: Note) -> Ticket:
-        """One request, with links to both files or the files themselves."""
+        """One request, with links to the files or the files themselves, or with words to say."""
         await note(Phase.SUBMITTING)
-        face, audio = order.links or (await _inline(order.face), await _inline(order.audio))
-        body = {"model": self._config.model, "video_url": face, "audio_url": audio}
+        face, audio = order.links or (order.face, order.audio)
+        body = {"model": self._config.model, "video_url": await _inline(face)}
+        if order.text and order.voice and self.has_voice(order.voice):
+            body |= {"lip_sync_tts_content": order.text, "lip_sync_tts_speaker": order.voice}
+        else:
+            body["audio_url"] = await _inline(audio)
         made = await self.call(Generation, "POST", PATH, pays=True, json=body)
         return {"run_id": made.id}
 
@@ -85,6 +97,8 @@ class PixVerse(HttpProvider[Config]):
         return self.read(word, url=made.video_url, why=words_in(made.error), charged=made.credits)
 
 
-async def _inline(media: Media) -> str:
+async def _inline(media: Media | str) -> str:
+    if isinstance(media, str):
+        return media
     data = await asyncio.to_thread(media.path.read_bytes)
     return f"data:{mime(media)};base64,{base64.b64encode(data).decode()}"

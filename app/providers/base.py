@@ -12,6 +12,7 @@ from app.errors import LipSyncError, MaxCostExceeded, ProviderError
 from app.model import Order, Phase, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.prices import Price
+from app.voices import HostedVoice
 
 Note = Callable[[Phase], Awaitable[None]]
 """Tells the job's readers what a submit is busy with.
@@ -46,6 +47,8 @@ class Provider(ABC):
     price: Price
     short_video_hint: ClassVar[str | None] = None
     """Why a video may come back shorter than the audio."""
+    voices: ClassVar[tuple[HostedVoice, ...]] = ()
+    """Those of its own, which say a text while it makes the video."""
     takes_money: ClassVar[bool] = False
     can_cancel: ClassVar[bool] = False
     works_here: ClassVar[bool] = False
@@ -54,6 +57,10 @@ class Provider(ABC):
     def takes_for(self, options: Options) -> Takes:
         """What it accepts when these options are chosen."""
         return self.takes
+
+    def has_voice(self, name: str | None) -> bool:
+        """Whether it has a voice of this name, and says the text itself then."""
+        return any(voice.name == name for voice in self.voices)
 
     @property
     def setup_hint(self) -> str | None:

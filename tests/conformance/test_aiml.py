@@ -45,6 +45,35 @@ async def test_sends_the_files_themselves_where_there_are_none(face: Media, audi
     assert base64.b64decode(speech.partition(",")[2]) == audio.path.read_bytes()
 
 
+@pytest.mark.parametrize("voice", ["Oliver", "Harper", "Auto"])
+async def test_sends_words_for_its_own_voices(face: Media, audio: Media, voice: str) -> None:
+    order = replace(made(AIML, face, audio, Path()), text="Hello World!", voice=voice)
+    request, _ = await sent(AIML, order)
+    sent_face = body(request).pop("video_url")
+    assert sent_face.startswith("data:video/mp4;base64,")
+    assert body(request) == {
+        "model": "pixverse/lip-sync",
+        "video_url": sent_face,
+        "lip_sync_tts_content": "Hello World!",
+        "lip_sync_tts_speaker": voice,
+    }
+
+
+async def test_words_go_with_a_link_to_the_face(face: Media, audio: Media) -> None:
+    links = ("https://files.example.com/face.mp4", "https://files.example.com/speech.mp3")
+    spoken = replace(made(AIML, face, audio, Path()), links=links, text="Hello", voice="Mason")
+    request, _ = await sent(AIML, spoken)
+    assert body(request)["video_url"] == links[0]
+    assert "audio_url" not in body(request)
+
+
+async def test_an_audio_that_is_not_sent_may_be_large(face: Media, audio: Media) -> None:
+    large = replace(audio, size=20_000_001)
+    order = replace(made(AIML, face, large, Path()), text="Hello", voice="Mason")
+    async with Platform(AIML).provider() as provider:
+        provider.refuse(order)
+
+
 async def test_refuses_files_too_large_to_be_sent_so(face: Media, audio: Media) -> None:
     large = replace(audio, size=20_000_001)
     order = made(AIML, face, large, Path())

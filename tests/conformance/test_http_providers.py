@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ from app.errors import BadAnswer, NoFace
 from app.model import Order, Phase, State, Ticket
 from app.providers import HTTP_PROVIDERS
 from app.providers.base import NotSupported
+from app.voices import VOICES
 from tests.conformance.platform import (
     Noted,
     Platform,
@@ -171,6 +174,23 @@ async def test_a_check_only_asks(platform: Platform, order: Order) -> None:
     asked = platform.requests[before:]
     assert {request.method for request in asked} == {"GET"}
     assert {request.content for request in asked} == {b""}
+
+
+async def test_who_does_not_have_a_voice_is_sent_the_sound_and_no_words(
+    platform: Platform, order: Order
+) -> None:
+    words = "Words that stand nowhere else"
+    await submitted(platform, replace(order, text=words, voice="Hannah"))
+    everything = b"".join(request.content for request in platform.requests)
+    assert words.encode() not in everything
+    sound = order.audio.path.read_bytes()
+    assert sound in everything or base64.b64encode(sound) in everything
+
+
+async def test_its_own_voices_are_no_voices_of_ours(vendor: Vendor) -> None:
+    hosted = [voice.name.casefold() for voice in vendor.provider.voices]
+    names = [*hosted, *(voice.name.casefold() for voice in VOICES)]
+    assert len(names) == len(set(names))
 
 
 async def test_options_are_strict(vendor: Vendor) -> None:

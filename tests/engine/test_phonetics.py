@@ -15,7 +15,7 @@ from app.engine.phonetics import movement_of
 from app.engine.speech import MouthNetwork, poses
 from app.espeak import Phoneme, Speech
 from app.speech import Script, spoken
-from app.voices import VOICES, Voice, own_voice
+from app.voices import VOICES, Voice, named
 from tests.engine.measure import bilabials, phoneme_opening
 
 Curve = npt.NDArray[np.float64]
@@ -43,7 +43,7 @@ def at(curve: Curve, seconds: float) -> float:
 
 @pytest.fixture(scope="module", params=["Hannah", "Walter", "Klara", "Camille"])
 def speech(request: pytest.FixtureRequest) -> Speech:
-    return spoken(Script(TEXT, own_voice(request.param)), 60)
+    return spoken(Script(TEXT, named(VOICES, request.param)), 60)
 
 
 def test_the_mouth_opens_as_the_phonemes_ask(speech: Speech) -> None:
@@ -126,7 +126,7 @@ def test_no_sound_of_any_language_is_unknown(voice: Voice) -> None:
 
 
 def test_five_minutes_of_words_take_no_time() -> None:
-    speech = spoken(Script(TEXT * 40, own_voice(None)), 600)
+    speech = spoken(Script(TEXT * 40, VOICES[0]), 600)
     began = time.perf_counter()
     movement = movement_of(speech.phonemes, speech.duration)
     assert time.perf_counter() - began < 5
