@@ -57,6 +57,10 @@ class Archive:
                 await self.open(job.id)
                 await self._storage.fetch(f"{job.id}/{path.name}", path)
 
+    async def fetch(self, job_id: str, name: str, to: Path) -> None:
+        """Have a file that is kept on this disk, to look into it."""
+        await self._storage.fetch(f"{job_id}/{name}", to)
+
     @property
     def block(self) -> int:
         """Bytes that are worth asking for at a time."""

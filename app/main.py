@@ -7,6 +7,7 @@ import fcntl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -24,6 +25,7 @@ from app.api.jobs import JobRoutes
 from app.api.lipsync import LipsyncRoutes
 from app.api.measure import Measure
 from app.api.orders import Counter
+from app.api.pictures import PictureRoutes
 from app.api.reading import Reader
 from app.archive import Archive
 from app.copies import Copies
@@ -38,6 +40,7 @@ from app.providers import AUTO, HTTP_PROVIDERS, Providers
 from app.providers.http import CONNECTIONS
 from app.providers.local import Local, LocalConfig
 from app.results import Results
+from app.retention import Retention
 from app.runner import Runner
 from app.settings import Settings, SettingsError, read
 from app.speech import Speaker
@@ -139,6 +142,8 @@ class _Rooms:
             failover=settings.provider_failover,
         )
         self.runner = Runner(steps, self.store)
+        lasts = timedelta(hours=settings.retention_hours)
+        self.retention = Retention(self.store, self.archive, self.runner.forget, lasts)
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -155,7 +160,8 @@ class _Rooms:
             closing.push_async_callback(self.hooks.stop)
             closing.push_async_callback(self.runner.stop)
             await self.runner.start(self.data / "workflows.db")
-            closing.push_async_callback(_end, asyncio.create_task(self.results.make_late_copies()))
+            for chore in (self.results.make_late_copies(), self.retention.run()):
+                closing.push_async_callback(_end, asyncio.create_task(chore))
             yield
 
 
@@ -186,7 +192,8 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(JobRoutes(rooms.store, rooms.archive, rooms.runner, reader).router())
     app.include_router(EventRoutes(reader).router())
     app.include_router(webhooks.routes(rooms.hooks, reader))
-    app.include_router(FileRoutes(rooms.store, rooms.archive, rooms.links).router())
+    app.include_router(FileRoutes(reader, rooms.archive, rooms.links).router())
+    app.include_router(PictureRoutes(reader, rooms.archive, rooms.inspections).router())
     app.include_router(provider_routes.routes(rooms.providers))
     app.include_router(speech.routes(rooms.speaker, rooms.providers))
     checks = {"store": rooms.store.check, "storage": rooms.archive.check}

@@ -185,6 +185,23 @@ class Store:
         self.hints.tell(CANCEL, job_id)
         return asked
 
+    async def ended_before(self, moment: datetime, *, most: int, expired: bool) -> list[str]:
+        """Jobs that have been final since before a moment, with or without their files yet."""
+        query = (
+            sa.select(_jobs.c.id)
+            .where(sa.not_(_UNFINISHED), _jobs.c.finished_at < moment.timestamp())
+            .where(_jobs.c.expired_at.is_not(None) if expired else _jobs.c.expired_at.is_(None))
+            .order_by(_jobs.c.finished_at)
+            .limit(most)
+        )
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def expire(self, job_id: str) -> bool:
+        """Note that a final job's files were deleted, because they had become old."""
+        now = datetime.now(UTC).timestamp()
+        return await self._change(job_id, sa.not_(_UNFINISHED), expired_at=now)
+
     async def remove(self, job_id: str) -> bool:
         """Forget a final job, the key it was ordered under, and whom to tell of it.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.bucket import RunningBucket
 from tests.service import ORIGIN, Service, assert_problem
@@ -149,6 +151,29 @@ def test_a_look_at_the_headers(gateway: Service, job: dict[str, Any]) -> None:
     assert answer.headers["accept-ranges"] == "bytes"
     named = f'attachment; filename="{job["job_id"]}.mp4"'
     assert answer.headers["content-disposition"] == named
+
+
+@pytest.mark.parametrize(("query", "size"), [("", (64, 48)), ("?sheet=1", (200, 152))])
+def test_pictures_of_the_video(
+    gateway: Service, job: dict[str, Any], query: str, size: tuple[int, int]
+) -> None:
+    path = f"/lipsync/{job['job_id']}/thumbnail{query}"
+    answer = gateway.client.get(path, headers=ORIGIN)
+    assert answer.headers["content-type"] == "image/jpeg"
+    assert "max-age" in answer.headers["cache-control"]
+    with Image.open(BytesIO(answer.content)) as picture:
+        assert picture.format == "JPEG"
+        assert picture.size == size
+    again = gateway.client.get(path, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+    assert gateway.client.head(path).headers["content-length"] == str(len(answer.content))
+
+
+def test_there_is_no_picture_of_no_video(gateway: Service, photo: Path, silence: Path) -> None:
+    failed = gateway.order(photo, silence, provider="local").json()["job_id"]
+    for job_id in (failed, "lsj_0"):
+        answer = gateway.client.get(f"/lipsync/{job_id}/thumbnail", headers=ORIGIN)
+        assert_problem(answer, 404, "not_found")
 
 
 def test_our_link_plays_when_the_providers_has_expired(

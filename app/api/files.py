@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.access import Links
 from app.api.problems import documented
 from app.api.ranges import KeptFile
+from app.api.reading import Reader
 from app.archive import Archive
 from app.errors import (
     Gone,
@@ -23,7 +24,6 @@ from app.errors import (
 )
 from app.media.sniff import CONTENT_TYPES
 from app.model import Job, Media
-from app.store import Store
 
 _PLAYABLE_ANYWHERE = {"Cross-Origin-Resource-Policy": "cross-origin"}
 _VIDEO = {"schema": {"type": "string", "format": "binary"}}
@@ -33,7 +33,7 @@ _VIDEO = {"schema": {"type": "string", "format": "binary"}}
 class FileRoutes:
     """The routes under /lipsync/{job_id} that answer files."""
 
-    store: Store
+    reader: Reader
     archive: Archive
     links: Links
 
@@ -66,7 +66,7 @@ class FileRoutes:
         download: Annotated[bool, Query(description="save it instead of playing it")] = False,
     ) -> Response:
         """The finished video, also in ranges, as players and downloads ask for it."""
-        job = await existing(self.store, job_id)
+        job = await self.reader.existing(job_id)
         kind = "attachment" if download else "inline"
         result = finished_video(job)
         headers = {
@@ -81,7 +81,7 @@ class FileRoutes:
         """What a provider was promised a link to: only with a signature that is still good."""
         if not self.links.allow(request.url.path, request.url.query):
             raise Unauthorized
-        job = await existing(self.store, job_id)
+        job = await self.reader.existing(job_id)
         sent = {"face": job.sent_face or job.face, "audio": job.sent_audio or job.audio}[name]
         return await self._answer(job, sent, request, {})
 
@@ -99,14 +99,6 @@ class FileRoutes:
             return await file.answer(request, headers)
         except FileNotFoundError:
             raise NotFound("The file is not there any more.") from None
-
-
-async def existing(store: Store, job_id: str) -> Job:
-    """The job. Raises NotFound."""
-    job = await store.find(job_id)
-    if job is None:
-        raise NotFound("There is no such job.")
-    return job
 
 
 def finished_video(job: Job) -> Media:

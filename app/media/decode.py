@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -161,6 +162,27 @@ def iter_video(path: Path, *, frame_rate: float | None, max_side: int) -> Iterat
             shown += times
         if shape is None:
             raise UnreadableMedia("The video has no picture that can be decoded.")
+
+
+def picture_at(path: Path, seconds: float, *, max_side: int) -> Picture:
+    """The picture that is seen at a moment of a video, counted from its start; at least the last.
+
+    Raises UnreadableMedia.
+    """
+    with open_recording(path, "video") as container:
+        stream = picture_stream(container)
+        moment = start_of(container) + seconds
+        with suppress(av.FFmpegError):
+            # What cannot be sought is read from its beginning.
+            container.seek(int(moment * av.time_base))
+        seen: VideoFrame | None = None
+        for frame in decoded_pictures(container, stream):
+            if seen and frame.time is not None and frame.time > moment:
+                break
+            seen = frame
+        if seen is None:
+            raise UnreadableMedia("The video has no picture that can be decoded.")
+        return next(_Shape.of(seen, stream, max_side).pictures(seen, 1))
 
 
 def _timed(
