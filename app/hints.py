@@ -24,6 +24,11 @@ class Hints:
         if listener := self._listeners.get(topic):
             listener(name)
 
+    @property
+    def awaited(self) -> int:
+        """How many things are waited for."""
+        return len(self._waiting)
+
     def listen(self, topic: str, listener: Callable[[str], None]) -> None:
         """Call ``listener`` with the name in each hint on a topic."""
         self._listeners[topic] = listener

@@ -60,6 +60,17 @@ def test_the_job_can_be_read_again(job: dict[str, Any], client: httpx.Client) ->
     assert client.get(f"/lipsync/{job['job_id']}").json() == job
 
 
+def test_head_answers_what_get_does_without_the_body(
+    job: dict[str, Any], client: httpx.Client
+) -> None:
+    for path in (f"/lipsync/{job['job_id']}", "/health", "/ready"):
+        head, get = client.head(path), client.get(path)
+        assert head.status_code == get.status_code == 200
+        assert head.content == b""
+        assert head.headers["content-length"] == str(len(get.content))
+    assert client.head("/lipsync/lsj_0").status_code == 404
+
+
 def test_a_player_can_ask_for_a_part(job: dict[str, Any], client: httpx.Client) -> None:
     part = client.get(job["video_url"], headers={"Range": "bytes=4-11", **ORIGIN})
     assert part.status_code == 206
@@ -96,7 +107,10 @@ def test_the_video_can_be_saved_under_a_name(job: dict[str, Any], client: httpx.
     [
         ({"wait": "0"}, {}, None),
         ({}, {"Prefer": "respond-async"}, "respond-async"),
-        ({}, {"Prefer": "wait=0"}, "respond-async"),
+        ({}, {"Prefer": "wait=0"}, "wait=0"),
+        ({}, {"Prefer": 'Respond-Async; a=b, wait="0", wait=60'}, "respond-async, wait=0"),
+        ({}, {"Prefer": "return=minimal,respond-async,wait=soon"}, "respond-async"),
+        ({"wait": "0"}, {"Prefer": "wait=60"}, None),
     ],
 )
 def test_who_does_not_want_to_wait_is_told_where_to_look(
@@ -131,6 +145,19 @@ def test_who_waits_a_little_is_told_where_to_look_on(
     assert job["message"]
     done = service.finished(job["job_id"])
     assert done["status"] == "success"
+
+
+def test_who_prefers_to_wait_a_little_is_not_answered_at_once(
+    service: Service, photo: Path, speech: Path
+) -> None:
+    with photo.open("rb") as image, speech.open("rb") as audio:
+        answer = service.client.post(
+            "/lipsync",
+            files={"image": image, "audio": audio},
+            headers={"Prefer": "respond-async, wait=50"},
+        )
+    assert answer.status_code == 200
+    assert answer.headers["preference-applied"] == "respond-async, wait=50"
 
 
 def test_a_video_is_given_another_voice(
@@ -183,5 +210,5 @@ def test_a_file_name_is_never_believed(service: Service, photo: Path, speech: Pa
         )
         assert answer.status_code == 202, (name, answer.text)
         assert service.finished(answer.json()["job_id"])["status"] == "success"
-    kept = {file.name for file in (service.folder / "data" / "jobs").rglob("*") if file.is_file()}
-    assert kept <= {"face", "audio", "video.mp4"}
+    kept = {file.name for file in (service.folder / "data").glob("*/lsj_*/*")}
+    assert {"face", "audio", "video.mp4"} <= kept <= {"face", "audio", "video.mp4", "rendered.mp4"}

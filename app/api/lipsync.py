@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.api.idempotency import KEY_PATTERN
 from app.api.orders import Counter
+from app.api.patience import LONGEST_WAIT, patience
 from app.api.problems import JobProblem, documented, recall
 from app.api.reading import ASK_AGAIN, Reader
 from app.api.schemas import UNFINISHED, JobOut
@@ -93,7 +93,7 @@ _FORM = {
         "wait": {
             "type": "number",
             "minimum": 0,
-            "maximum": 3600,
+            "maximum": LONGEST_WAIT,
             "example": 120,
             "description": "seconds to hold the request; 0 answers 202 at once",
         },
@@ -126,7 +126,13 @@ _PROBLEMS = (
     Overloaded,
     TimedOut,
 )
-_PREFER = re.compile(r"(respond-async)|wait\s*=\s*(\d+)")
+_HEADERS = {
+    "Location": "where the job is",
+    "Retry-After": "seconds after which it is worth to ask again",
+    "Preference-Applied": "what `Prefer` asked for and got",
+    "Idempotency-Replayed": "`true` where the job was there before",
+}
+_TOLD = ("Location", "Preference-Applied", "Idempotency-Replayed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +158,20 @@ class LipsyncRoutes:
             response_model=JobOut,
             openapi_extra={"requestBody": _request_body()},
             responses={
+                200: {"headers": _headers(*_TOLD)},
                 202: {
                     "model": JobOut,
                     "description": "Not finished yet: see `Location`",
                     "content": {"application/json": {"example": UNFINISHED}},
+                    "headers": _headers(*_TOLD, "Retry-After"),
                 },
                 **documented(*_PROBLEMS),
             },
         )
+        job = "/lipsync/{job_id}"
+        router.add_api_route(job, self.read, methods=["HEAD"], include_in_schema=False)
         router.add_api_route(
-            "/lipsync/{job_id}",
+            job,
             self.read,
             summary="How a job stands",
             response_model=JobOut,
@@ -172,9 +182,13 @@ class LipsyncRoutes:
     async def create(
         self,
         request: Request,
-        prefer: Annotated[
+        _prefer: Annotated[
             str | SkipJsonSchema[None],
-            Header(description="`respond-async` or `wait=N` (RFC 7240)"),
+            Header(
+                alias="Prefer",
+                description="`respond-async`, `wait=N`, or both (RFC 7240); the field `wait`"
+                " counts for more",
+            ),
         ] = None,
         _key: Annotated[
             str | SkipJsonSchema[None],
@@ -198,18 +212,19 @@ class LipsyncRoutes:
         taken = await self.counter.take(request)
         if not taken.replayed:
             await self.runner.begin(taken.job.id)
-        asked = _asked_to_wait(taken.wait, prefer)
-        job = await self.reader.finished(taken.job, self.hold_seconds if asked is None else asked)
+        asked = patience(taken.wait, request.headers.getlist("prefer"))
+        hold = self.hold_seconds if asked.seconds is None else asked.seconds
+        job = await self.reader.finished(taken.job, hold)
         headers = {"Location": f"/lipsync/{job.id}"}
         if taken.replayed:
             headers["Idempotency-Replayed"] = "true"
-        if prefer and taken.wait is None and asked is not None:
-            headers["Preference-Applied"] = f"wait={asked:g}" if asked else "respond-async"
+        if asked.applied:
+            headers["Preference-Applied"] = asked.applied
         if job.state is State.SUCCESS:
             return self.reader.answer(job, 200, headers)
         if job.state.final:
             raise JobProblem(recall(job.error or {}), job, headers)
-        if asked is None:
+        if asked.seconds is None:
             raise JobProblem(TimedOut(), job, headers)
         return self.reader.answer(job, 202, headers | ASK_AGAIN)
 
@@ -226,15 +241,9 @@ class LipsyncRoutes:
         return self.reader.answer(job, 200, {} if job.state.final else ASK_AGAIN)
 
 
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
+
+
 def _request_body() -> dict[str, Any]:
     return {"required": True, "content": {"multipart/form-data": {"schema": _FORM}}}
-
-
-def _asked_to_wait(wait: float | None, prefer: str | None) -> float | None:
-    """Seconds the caller wants to wait, or None when it said nothing about that."""
-    if wait is not None:
-        return wait
-    asked = _PREFER.search((prefer or "").lower())
-    if asked is None:
-        return None
-    return 0.0 if asked[1] else float(asked[2])

@@ -20,6 +20,7 @@ from app.addresses import Addresses
 from app.api.access import bearer
 from app.api.idempotency import claim_of, key_of
 from app.api.inputs import check_callback, fetch, refuse_unclear
+from app.api.patience import LONGEST_WAIT
 from app.api.problems import invalid
 from app.api.uploads import MEGABYTE, Form, Slot, drain, receive
 from app.archive import Archive
@@ -45,7 +46,7 @@ class OrderFields(BaseModel):
 
     provider: str | None = None
     options: dict[str, Any] = {}
-    wait: Annotated[float, Field(ge=0, le=3600)] | None = None
+    wait: Annotated[float, Field(ge=0, le=LONGEST_WAIT)] | None = None
     max_cost: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     image_url: _Url | None = None
     audio_url: _Url | None = None

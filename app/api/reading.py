@@ -20,6 +20,10 @@ ASK_AGAIN = {"Retry-After": "1"}
 """What goes with the answer about a job that is not final."""
 _REREAD = 2.0
 """Seconds after which a waiting request looks again, whether it heard of a change or not."""
+_MOST_REREADS = 100
+"""A second, of all waiting requests together: thousands of them would leave no time for others."""
+_GLANCE = 2.0
+"""Seconds after which a waiting request notices that the service is about to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,20 @@ class Reader:
             seen = job = await self.existing(job_id)
             yield job
             while not (job.state.final or self.closing.is_set()) and loop.time() < deadline:
-                await _heard(news, min(deadline - loop.time(), _REREAD))
+                await self._hear(news, min(deadline, loop.time() + self._pause()))
                 job = await self.existing(job_id)
                 if job.revision != seen.revision:
                     seen = job
                     yield job
 
+    def _pause(self) -> float:
+        return max(_REREAD, self.store.hints.awaited / _MOST_REREADS)
 
-async def _heard(news: asyncio.Event, within: float) -> None:
-    """Wait for the event, and make it ready for the next before anything is read."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(within):
-            await news.wait()
-    news.clear()
+    async def _hear(self, news: asyncio.Event, deadline: float) -> None:
+        """Wait for the event, and make it ready for the next before anything is read."""
+        loop = asyncio.get_running_loop()
+        while not (news.is_set() or self.closing.is_set()) and loop.time() < deadline:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(min(deadline, loop.time() + _GLANCE)):
+                    await news.wait()
+        news.clear()

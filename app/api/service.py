@@ -29,11 +29,13 @@ def routes(checks: Mapping[str, Check]) -> APIRouter:
     """The routes that operators and their load balancers ask."""
     router = APIRouter(tags=["service"])
 
+    @router.head("/health", include_in_schema=False)
     @router.get("/health", summary="Alive")
     async def health() -> Health:
         """Answers as long as the process does."""
         return Health()
 
+    @router.head("/ready", include_in_schema=False)
     @router.get("/ready", summary="Able to take work", responses={503: {"model": Readiness}})
     async def ready() -> JSONResponse:
         """Asks everything that a job will need."""
