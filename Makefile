@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo serve test check mutate faults chaos bench install lock clean
+.PHONY: demo serve test check mutate faults chaos bench load install lock clean
 
 demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav] [OUT=talking.mp4]
 	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(OUT),--out "$(OUT)")
@@ -34,6 +34,9 @@ chaos: .venv/development  ## kill the service 200 times at random moments: is an
 
 bench: .venv/development  ## print what the service and the engine take
 	$(BIN)/python -m bench
+
+load: .venv/development  ## print what one process carries: held requests, jobs a second, polling clients
+	$(BIN)/python -m bench.load
 
 install: .venv/development  ## set up everything
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import httpx
 
 from app.espeak import speak, write_wav
 from app.samples import sample_photo
+from bench.processes import SERVICE, processor_seconds, resident, running
 
 UPLOAD_MEGABYTES = 500
 _BOUNDARY = "lipsync-bench"
@@ -55,15 +54,15 @@ def _starting(folder: Path) -> None:
     took = []
     for number in range(5):
         began = time.perf_counter()
-        with _serve(folder / f"start-{number}"):
+        with running(folder / f"start-{number}"):
             took.append(time.perf_counter() - began)
     print(f"/health answers after      {statistics.median(took):6.2f} s  (median of {len(took)})")
 
 
 def _uploading(folder: Path) -> None:
     bare = _megabytes_per_second([sys.executable, "-c", _BARE_ENDPOINT], folder / "bare")
-    ours = _megabytes_per_second(_command(), folder / "ours", MAX_IMAGE_MB="1000")
-    refused = _megabytes_per_second(_command(), folder / "refused")
+    ours = _megabytes_per_second(SERVICE, folder / "ours", MAX_IMAGE_MB="1000")
+    refused = _megabytes_per_second(SERVICE, folder / "refused")
     print(f"upload of {UPLOAD_MEGABYTES} MB, bare      {bare.speed:6.0f} MB/s")
     print(
         f"upload of {UPLOAD_MEGABYTES} MB, ours      {ours.speed:6.0f} MB/s  "
@@ -80,11 +79,11 @@ class _Figures:
         self.speed, self.grown, self.status = speed, grown, status
 
 
-def _megabytes_per_second(command: list[str], folder: Path, **settings: str) -> _Figures:
-    with _run(command, folder, **settings) as (client, process):
-        idle = _resident(process.pid)
+def _megabytes_per_second(command: Sequence[str], folder: Path, **settings: str) -> _Figures:
+    with running(folder, command, **settings) as (client, process):
+        idle = resident(process.pid)
         peak = [idle]
-        with _repeating(lambda: peak.append(_resident(process.pid))):
+        with _repeating(lambda: peak.append(resident(process.pid))):
             began = time.perf_counter()
             answer = client.post(
                 "/lipsync",
@@ -106,7 +105,7 @@ def _form() -> Iterator[bytes]:
 def _answering(folder: Path) -> None:
     audio = folder / "speech.wav"
     write_wav(speak("Please bring my mother a big warm apple pie. " * 20), audio)
-    with _serve(folder / "answering") as (client, _):
+    with running(folder / "answering") as (client, _):
         with sample_photo().open("rb") as face, audio.open("rb") as voice:
             job = client.post(
                 "/lipsync", files={"image": face, "audio": voice}, data={"wait": "0"}
@@ -132,7 +131,7 @@ def _handing_over(folder: Path) -> None:
     write_wav(speak("Please bring my mother a big warm apple pie."), audio)
     with _listening_provider() as (port, arrivals):
         keys = {"GOOEY_API_KEY": "none", "GOOEY_BASE_URL": f"http://127.0.0.1:{port}"}
-        with _run(_command(), folder / "handing-over", **keys) as (client, _):
+        with running(folder / "handing-over", **keys) as (client, _):
             took = []
             for _ in range(12):
                 with sample_photo().open("rb") as face, audio.open("rb") as voice:
@@ -181,46 +180,13 @@ def _listening_provider() -> Iterator[tuple[int, queue.Queue[float]]]:
 
 
 def _idling(folder: Path) -> None:
-    with _serve(folder / "idling") as (_, process):
+    with running(folder / "idling") as (_, process):
         time.sleep(2)
-        before, began = _processor_seconds(process.pid), time.perf_counter()
+        before, began = processor_seconds(process.pid), time.perf_counter()
         time.sleep(10)
-        used = _processor_seconds(process.pid) - before
+        used = processor_seconds(process.pid) - before
         share = used / (time.perf_counter() - began)
-        print(f"idle: {share:.1%} of a core, {_resident(process.pid):.0f} MB")
-
-
-def _command() -> list[str]:
-    return [sys.executable, "-m", "app", "serve", "--port"]
-
-
-@contextmanager
-def _serve(folder: Path) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    with _run(_command(), folder) as running:
-        yield running
-
-
-@contextmanager
-def _run(
-    command: list[str], folder: Path, **settings: str
-) -> Iterator[tuple[httpx.Client, subprocess.Popen[bytes]]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    quiet = {"DATA_DIR": str(folder), "LOG_LEVEL": "ERROR"} | settings
-    process = subprocess.Popen([*command, str(port)], env=os.environ | quiet)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as client:
-            while True:
-                try:
-                    client.get("/health")
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.005)
-            yield client, process
-    finally:
-        process.terminate()
-        process.wait()
+        print(f"idle: {share:.1%} of a core, {resident(process.pid):.0f} MB")
 
 
 @contextmanager
@@ -238,25 +204,6 @@ def _repeating(act: Callable[[], object]) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
-
-
-def _resident(pid: int) -> float:
-    """Megabytes of memory that a process and its children hold."""
-    listed = subprocess.run(
-        ["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True, check=True
-    ).stdout
-    rows = [[int(word) for word in line.split()] for line in listed.splitlines()]
-    return sum(rss for own, parent, rss in rows if pid in (own, parent)) / 1024
-
-
-def _processor_seconds(pid: int) -> float:
-    listed = subprocess.run(
-        ["ps", "-o", "cputimes=", "-p", str(pid)], capture_output=True, text=True, check=True
-    )
-    if Path(f"/proc/{pid}/stat").exists():
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return float(listed.stdout)
 
 
 if __name__ == "__main__":
