@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 METADATA = sa.MetaData()
 """The tables of this service; each module that keeps something adds its own."""
+PATIENCE = 120
+"""Seconds that a statement may wait for its turn on SQLite's one connection."""
 
 
 class Database:
@@ -28,10 +30,12 @@ class Database:
 
 
 def _engine(url: str) -> AsyncEngine:
-    engine = create_async_engine(url)
-    if engine.dialect.name == "sqlite":
+    if sa.make_url(url).get_backend_name() == "sqlite":
+        # Several connections would wait for each other asleep, and not in the order they came.
+        engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=PATIENCE)
         sa.event.listen(engine.sync_engine, "connect", keep_safe)
-    return engine
+        return engine
+    return create_async_engine(url)
 
 
 def keep_safe(connection: Any, _record: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import socket
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from app.settings import Settings, SettingsError, read
 GRACE_SECONDS = 10
 """How long requests may take to end after SIGTERM; whoever waits for a video is let go at once."""
 
+OPEN_FILES = 65_536
+"""Each held request is one, and many systems begin with 1,024 or 256."""
+
 
 class _Server(uvicorn.Server):
     def __init__(self, service: Service, config: uvicorn.Config) -> None:
@@ -37,6 +41,7 @@ def serve(host: str, port: int) -> int:
     try:
         settings = read(Settings)
         _log(settings)
+        _allow_many_connections()
         service = build(settings, read(LocalConfig))
     except SettingsError as problem:
         sys.stderr.write(f"{problem}\n")
@@ -68,6 +73,15 @@ def print_webhook_secret() -> int:
         sys.stderr.write(f"{problem}\n")
         return 2
     return 0
+
+
+def _allow_many_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        # macOS may allow fewer than it says.
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @contextmanager

@@ -162,7 +162,11 @@ def _serve(pipe: Connection, memory: int) -> None:
             return
         if reports:
             args = (*args, lambda *news: pipe.send(("report", news)))
-        pipe.send(("outcome", _outcome(function, args)))
+        outcome = _outcome(function, args)
+        try:
+            pipe.send(("outcome", outcome))
+        except BrokenPipeError:
+            return
 
 
 def _outcome(function: Callable[..., object], args: tuple[object, ...]) -> object:

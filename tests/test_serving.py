@@ -5,10 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import resource
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -117,6 +120,28 @@ def test_sigterm_lets_waiting_callers_go_and_the_next_start_goes_on(
         service.start()
         assert service.finished(job_id)["status"] == "success"
         assert "Traceback" not in service.log.read_text()
+
+
+def test_more_callers_can_be_held_than_a_system_lets_a_program_have_at_first(
+    tmp_path: Path,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    service = Service(tmp_path)
+    try:
+        service.launch()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with ExitStack() as open_connections:
+        open_connections.push(service)
+        service.await_health()
+        address = ("127.0.0.1", service.port)
+        for _ in range(200):
+            caller = open_connections.enter_context(socket.create_connection(address, 10))
+            caller.sendall(b"GET /health HTTP/1.1\r\nHost: here\r\n")
+        # All others are still in the middle of their requests.
+        caller.sendall(b"Connection: close\r\n\r\n")
+        assert caller.recv(100).startswith(b"HTTP/1.1 200")
 
 
 def test_ctrl_c_ends_it_too(tmp_path: Path) -> None:
