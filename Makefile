@@ -8,8 +8,8 @@ PORT ?= 8000
 
 .PHONY: demo serve test check mutate faults chaos bench load install lock clean
 
-demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav] [OUT=talking.mp4]
-	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(OUT),--out "$(OUT)")
+demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav | TEXT="Hello there" VOICE=Hannah] [OUT=talking.mp4]
+	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(TEXT),--text "$$TEXT") $(if $(VOICE),--voice "$(VOICE)") $(if $(OUT),--out "$(OUT)")
 
 serve: .venv/service  ## start the service: make serve [HOST=…] [PORT=…]
 	$(BIN)/python -m app serve --host $(HOST) --port $(PORT)

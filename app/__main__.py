@@ -18,9 +18,9 @@ def main() -> int:
         from app.serving import print_webhook_secret
 
         return print_webhook_secret()
-    from app.demo import demo
+    from app.demo import Wish, demo
 
-    return demo(args.image, args.audio, args.out)
+    return demo(Wish(args.image, args.audio, args.text, args.voice), args.out)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -32,7 +32,10 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("webhook-secret", help="print what signs the webhooks")
     demo = commands.add_parser("demo", help="make one talking video through a service of its own")
     demo.add_argument("--image", type=Path, help="a photo or video; a sample photo by default")
-    demo.add_argument("--audio", type=Path, help="speech; a sample is spoken by default")
+    words = demo.add_mutually_exclusive_group()
+    words.add_argument("--audio", type=Path, help="speech")
+    words.add_argument("--text", help="what to say; a sample sentence by default")
+    demo.add_argument("--voice", help="whose voice says it, such as Hannah")
     demo.add_argument("--out", type=Path, default=Path("talking.mp4"))
     return parser
 

@@ -1,4 +1,4 @@
-"""Shows the service at work: starts one of its own, sends it a face and a voice, saves the video.
+"""Shows the service at work: starts one of its own, sends it a face and words, saves the video.
 
 Nothing but loopback is spoken to, and no provider's key is used.
 """
@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,24 @@ START_SECONDS = 30
 _BAR = 32
 
 
-def demo(image: Path | None, audio: Path | None, out: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be said, and by whom; without a recording and without words, a sample sentence."""
+
+    image: Path | None = None
+    audio: Path | None = None
+    text: str | None = None
+    voice: str | None = None
+
+
+def demo(wish: Wish, out: Path) -> int:
     """Make one talking video and save it at ``out``. The exit code is 1 when none came out."""
     with ExitStack() as rooms:
         folder = Path(rooms.enter_context(tempfile.TemporaryDirectory(prefix="lipsync-demo-")))
-        image = image or sample_photo()
-        audio = audio or _sample_speech(folder / "speech.wav")
-        if missing := [str(file) for file in (image, audio) if not file.is_file()]:
+        files = {"image": wish.image or sample_photo()}
+        if wish.audio:
+            files["audio"] = wish.audio
+        if missing := [str(file) for file in files.values() if not file.is_file()]:
             _say(f"There is no file {' and no file '.join(missing)}.")
             return 1
         if not out.parent.is_dir():
@@ -44,17 +56,27 @@ def demo(image: Path | None, audio: Path | None, out: Path) -> int:
         _say("Starting the service, with no provider's key …")
         base_url = rooms.enter_context(_service(folder / "data"))
         client = rooms.enter_context(httpx.Client(base_url=base_url, timeout=60))
-        return _make_video(client, image, audio, out)
+        return _make_video(client, files, _fields(wish), out)
 
 
-def _make_video(client: httpx.Client, image: Path, audio: Path, out: Path) -> int:
+def _fields(wish: Wish) -> dict[str, str]:
+    text = wish.text if wish.audio else wish.text or SAMPLE_TEXT
+    said = {"text": text, "voice": wish.voice}
+    return {"provider": "local", **{name: value for name, value in said.items() if value}}
+
+
+def _make_video(
+    client: httpx.Client, files: Mapping[str, Path], fields: dict[str, str], out: Path
+) -> int:
     began = time.monotonic()
-    _say(f"POST {client.base_url}/lipsync with {image.name} and {audio.name}")
-    with image.open("rb") as face, audio.open("rb") as voice:
+    sent = [file.name for file in files.values()]
+    sent += [f'the words "{fields["text"]}"'] if "text" in fields else []
+    _say(f"POST {client.base_url}/lipsync with {' and '.join(sent)}")
+    with ExitStack() as opened:
         answer = client.post(
             "/lipsync",
-            files={"image": face, "audio": voice},
-            data={"provider": "local"},
+            files={name: opened.enter_context(path.open("rb")) for name, path in files.items()},
+            data=fields,
             headers={"Prefer": "respond-async"},
         )
     if answer.is_error:
@@ -149,13 +171,6 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _sample_speech(path: Path) -> Path:
-    from app.espeak import speak, write_wav
-
-    write_wav(speak(SAMPLE_TEXT), path)
-    return path
 
 
 def _say(line: str) -> None:

@@ -193,6 +193,24 @@ def test_the_demo_saves_a_video_and_leaves_nothing_running(tmp_path: Path, desk:
         httpx.get(f"http://127.0.0.1:{port[1]}/health")
 
 
+def test_the_demo_makes_a_video_of_words_alone(tmp_path: Path, desk: Path) -> None:
+    words = 'Well, it\'s "here" for $5.'
+    told = run(
+        [
+            *("make", "-o", ".venv/service", f"BIN={Path(sys.executable).parent}"),
+            "demo",
+            f"IMAGE={desk / 'photo.jpg'}",
+            f"TEXT={words.replace('$', '$$')}",
+            "VOICE=Walter",
+            f"OUT={tmp_path / 'out.mp4'}",
+        ],
+        ROOT,
+    )
+    assert f'photo.jpg and the words "{words}"' in told
+    assert '"status": "success"' in told
+    assert (tmp_path / "out.mp4").read_bytes()[4:8] == b"ftyp"
+
+
 def test_the_demo_tells_what_is_wrong_with_ones_own_files(desk: Path, scenery: Path) -> None:
     done = subprocess.run(
         [
