@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from app.addresses import Addresses, public
 from app.api import docs, measure, problems, service, speech, studio, webhooks
 from app.api import providers as provider_routes
-from app.api.access import Door, Links, link_secret
+from app.api.access import Door, Links
 from app.api.events import EventRoutes
 from app.api.files import FileRoutes
 from app.api.jobs import JobRoutes
@@ -33,6 +33,7 @@ from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
 from app.hooks import Hooks, signing_secret
 from app.inspections import Inspections
+from app.keyring import kept_secret
 from app.media.face import face_models_dir
 from app.metrics import Metrics
 from app.polling import RealClock
@@ -84,7 +85,7 @@ class _Rooms:
     def __init__(self, settings: Settings, local: LocalConfig) -> None:
         self.data = _data_folder(settings)
         self.closing = asyncio.Event()
-        self.links = Links(link_secret(self.data))
+        self.links = Links()
         self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
         self.metrics = Metrics()
         self.store = Store(self.database, root=self.data, ended=self.metrics.job_ended)
@@ -152,6 +153,7 @@ class _Rooms:
             closing.push_async_callback(self.outside.aclose)
             await self.database.open()
             closing.push_async_callback(self.database.close)
+            self.links.use(await kept_secret(self.database, "links"))
             await self.archive.sweep(await self.store.unfinished())
             closing.push_async_callback(self.inspections.close)
             closing.push_async_callback(self.speaker.close)

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from app.api.access import Links, link_secret
+from app.api.access import Links
+from app.database import Database
+from app.keyring import kept_secret
 from tests.service import ORIGIN, Service, assert_problem
 
 KEY = {"Authorization": "Bearer second-key"}
@@ -88,13 +90,23 @@ def test_the_link_opens_nothing_else(guarded: Service, job: dict[str, Any]) -> N
     assert guarded.client.get(bare, headers=KEY).json() == job
 
 
-def test_a_link_to_the_events_needs_no_key_where_there_is_one(
+def test_a_videos_link_opens_its_pictures(guarded: Service, job: dict[str, Any]) -> None:
+    link = urlsplit(job["video_url"])
+    path = link.path.replace("/video", "/thumbnail")
+    assert guarded.client.get(f"{path}?{link.query}").headers["content-type"] == "image/jpeg"
+    assert_problem(guarded.client.get(path, headers=ORIGIN), 401, "unauthorized")
+
+
+async def test_a_link_to_the_events_needs_no_key_where_there_is_one(
     guarded: Service, job: dict[str, Any]
 ) -> None:
     path = f"/lipsync/{job['job_id']}/events"
     assert_problem(guarded.client.get(path, headers=ORIGIN), 401, "unauthorized")
-    link = Links(link_secret(guarded.folder / "data")).sign(path)
-    assert guarded.client.get(link).text.startswith("event: job\n")
+    database = Database(f"sqlite+aiosqlite:///{guarded.folder / 'data' / 'jobs.db'}")
+    links = Links()
+    links.use(await kept_secret(database, "links"))
+    await database.close()
+    assert guarded.client.get(links.sign(path)).text.startswith("event: job\n")
 
 
 def test_an_old_link_has_expired(guarded: Service, job: dict[str, Any]) -> None:

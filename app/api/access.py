@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
-import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from urllib.parse import parse_qs, urlencode
 
 from limits import RateLimitItem
@@ -33,7 +31,11 @@ _LINK_DAYS = 7
 class Links:
     """Addresses of videos that play without a key, because they carry a signature instead."""
 
-    def __init__(self, secret: bytes) -> None:
+    def __init__(self) -> None:
+        self._secret: bytes | None = None
+
+    def use(self, secret: bytes) -> None:
+        """Sign with this secret from now on; every replica uses the same."""
         self._secret = secret
 
     def sign(self, path: str) -> str:
@@ -55,17 +57,8 @@ class Links:
         )
 
     def _signature(self, path: str, expires: str) -> str:
+        assert self._secret is not None, "a link is signed once the service has started"
         return hmac.new(self._secret, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
-
-
-def link_secret(data: Path) -> bytes:
-    """The secret behind the signatures: made once, and kept with the data it gives access to."""
-    path = data / "link-secret"
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(32))
-    return path.read_bytes()
 
 
 class Door:

@@ -1,10 +1,18 @@
 """Deliberate faults in the code that keeps money and callers safe: data and little else."""
 
 from tests.mutations.addresses import REACHING
+from tests.mutations.archive import ARCHIVE
 from tests.mutations.base import Mutation
 from tests.mutations.costs import COSTS
 from tests.mutations.jobs import JOBS
 from tests.mutations.providers import PROVIDERS
 from tests.mutations.webhooks import WEBHOOKS
 
-MUTATIONS: tuple[Mutation, ...] = (*COSTS, *PROVIDERS, *JOBS, *REACHING, *WEBHOOKS)
+MUTATIONS: tuple[Mutation, ...] = (
+    *COSTS,
+    *PROVIDERS,
+    *JOBS,
+    *ARCHIVE,
+    *REACHING,
+    *WEBHOOKS,
+)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.mutations.base import Mutation
 
 STEPS = "app/steps.py"
-RESULTS = "app/results.py"
 POLLING = "app/polling.py"
 STORE = "app/store.py"
 
@@ -89,13 +88,6 @@ JOBS: tuple[Mutation, ...] = (
         "(*job.warnings, *wanted.warnings)",
         "job.warnings",
         (HOSTED + "a_still_reaches_a_provider_of_videos_as_a_talking_video[fal_lipsync]",),
-    ),
-    Mutation(
-        "a paid video is fetched only once",
-        RESULTS,
-        "DOWNLOAD_PAUSES = (1.0, 3.0, 9.0, 27.0)",
-        "DOWNLOAD_PAUSES: tuple[float, ...] = ()",
-        (HOSTED + "a_result_that_cannot_be_fetched_at_once_is_fetched_again",),
     ),
     Mutation(
         "a bug leaves its job hanging",
