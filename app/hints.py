@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-JOB, CANCEL, DELIVERY = "job", "cancel", "delivery"
-"""Topics: a job's row changed; its end was asked for; somebody is to be told that it is final."""
+JOB, CANCEL, DELIVERY, LOOK = "job", "cancel", "delivery", "look"
+"""Topics: a job's row changed; its end was asked for; somebody is to be told that it is final; its
+provider says that it is worth a look."""
 
 
 class Hints:

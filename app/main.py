@@ -135,6 +135,7 @@ class _Rooms:
             self.results,
             self.local.animate,
             _link(settings, self.links),
+            _outside(settings),
             clock,
         )
         steps = Steps(
@@ -194,6 +195,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(JobRoutes(rooms.store, rooms.archive, rooms.runner, reader).router())
     app.include_router(EventRoutes(reader).router())
     app.include_router(webhooks.routes(rooms.hooks, reader))
+    app.include_router(webhooks.vendor_routes(rooms.providers, rooms.store))
     app.include_router(FileRoutes(reader, rooms.archive, rooms.links).router())
     app.include_router(PictureRoutes(reader, rooms.archive, rooms.inspections).router())
     app.include_router(provider_routes.routes(rooms.providers))
@@ -277,13 +279,18 @@ def _providers(settings: Settings, local: Local, http: httpx.AsyncClient) -> Pro
     return providers
 
 
-def _link(settings: Settings, links: Links) -> Callable[[str], str] | None:
-    """What makes a path an address for vendors to fetch from, if they could reach it."""
+def _outside(settings: Settings) -> str | None:
+    """The address by which vendors reach this service, if they can."""
     base = settings.public_base_url
     if base is None or base.host is None or not _reachable(base.host):
         return None
-    root = str(base).rstrip("/")
-    return lambda path: root + links.sign(path)
+    return str(base).rstrip("/")
+
+
+def _link(settings: Settings, links: Links) -> Callable[[str], str] | None:
+    """What makes a path an address for vendors to fetch from."""
+    root = _outside(settings)
+    return (lambda path: root + links.sign(path)) if root else None
 
 
 def _reachable(host: str) -> bool:

@@ -124,6 +124,8 @@ class Order:
     folder: Path
     links: tuple[str, str] | None = None
     """Where anybody can fetch the face and the audio, if the outside reaches this service."""
+    webhook: str | None = None
+    """Where the vendor may say that the video is there, if the outside reaches this service."""
     sync_mode: SyncMode | None = None
     """What the provider is to do where face and audio differ in length."""
     text: str | None = None

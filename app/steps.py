@@ -31,11 +31,12 @@ from app.errors import (
     TooLong,
     UnreadableMedia,
 )
+from app.hints import LOOK
 from app.inspections import Inspections
 from app.media.convert import carry_out
 from app.media.plan import Plan, plan
 from app.model import Job, Media, Order, Phase, State, Ticket, Update
-from app.polling import REMEMBERED_JOBS, Clock, Usual, follow
+from app.polling import REMEMBERED_JOBS, AlarmClock, Clock, Usual, follow
 from app.providers import Providers
 from app.providers.base import Provider
 from app.results import Results
@@ -70,6 +71,8 @@ class Tools:
     animate: Animate
     link: Callable[[str], str] | None
     """Makes a path an address that anybody can fetch, if the outside reaches this service."""
+    outside: str | None
+    """The address by which the outside reaches this service, if it does."""
     clock: Clock
 
 
@@ -200,21 +203,22 @@ class Steps:
         patience = self._job_seconds - (now - job.created_at).total_seconds()
         asked_at = job.submitting_at or now
         seen = Update(State.QUEUED)
-        async for update in follow(
-            provider,
-            ticket,
-            pace=provider.pace,
-            patience=patience,
-            clock=self._tools.clock,
-            usual=await self._usual_of(provider),
-            media_seconds=job.audio.duration or 0.0,
-            waited=(now - asked_at).total_seconds(),
-        ):
-            if update.error:
-                raise update.error
-            if _worth_telling(seen, update):
-                await self._tell(job, update)
-                seen = update
+        with self._store.hints.news(LOOK, job.id) as alarm:
+            async for update in follow(
+                provider,
+                ticket,
+                pace=provider.pace,
+                patience=patience,
+                clock=AlarmClock(self._tools.clock, alarm),
+                usual=await self._usual_of(provider),
+                media_seconds=job.audio.duration or 0.0,
+                waited=(now - asked_at).total_seconds(),
+            ):
+                if update.error:
+                    raise update.error
+                if _worth_telling(seen, update):
+                    await self._tell(job, update)
+                    seen = update
 
     async def _withdraw(self, job: Job, provider: Provider, ticket: Ticket) -> None:
         """Have the provider stop. Raises Canceled, unless the video is there: it was paid for."""
@@ -300,6 +304,7 @@ class Steps:
 
     def _order(self, job: Job, provider: Provider, options: Any) -> Order:
         link, path = self._tools.link, f"/lipsync/{job.id}/inputs"
+        outside, hook = self._tools.outside, provider.webhook
         return Order(
             key=job.id,
             face=job.sent_face or job.face,
@@ -307,6 +312,7 @@ class Steps:
             options=options,
             folder=self._tools.archive.folder(job.id),
             links=(link(f"{path}/face"), link(f"{path}/audio")) if link else None,
+            webhook=f"{outside}/webhooks/{hook.vendor}" if outside and hook else None,
             sync_mode=_plan(job, provider, options).sync_mode,
             text=job.text,
             voice=job.voice if provider.has_voice(job.voice) else self._speaker(job),

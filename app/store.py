@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from app import claims, deliveries
 from app.claims import Claim
 from app.database import METADATA, Database
-from app.hints import CANCEL, DELIVERY, JOB, Hints
+from app.hints import CANCEL, DELIVERY, JOB, LOOK, Hints
 from app.model import Job, Kind, Media, Phase, State, Video
 
 ONLY = "local"
@@ -214,6 +214,21 @@ class Store:
                 await claims.drop(connection, job_id)
                 await deliveries.drop(connection, job_id)
         return removed
+
+    async def look_at(self, providers: Sequence[str], run_id: str) -> None:
+        """Have a job under way asked after now, wherever it is carried out: its provider says so.
+
+        ``run_id`` is the provider's; one that nobody knows changes nothing.
+        """
+        query = sa.select(_jobs.c.id).where(
+            _UNFINISHED,
+            _jobs.c.provider.in_(providers),
+            _jobs.c.ticket["run_id"].as_string() == run_id,
+        )
+        async with self._engine.connect() as connection:
+            found = (await connection.execute(query)).scalars().all()
+        for job_id in found:
+            self.hints.tell(LOOK, job_id)
 
     async def adopt(self) -> list[str]:
         """Make every unfinished job this process's own: their ids, the oldest first."""

@@ -20,8 +20,9 @@ from app.api.uploads import drain
 from app.errors import LipSyncError, RateLimited, Unauthorized
 
 _OPEN_PATHS = frozenset({"/health", "/ready", "/", "/docs"})
-_OPEN_FOLDERS = ("/studio/", "/docs/assets/")
-"""What the pages are made of; the document that describes the API is not among it."""
+_OPEN_FOLDERS = ("/studio/", "/docs/assets/", "/webhooks/")
+"""What the pages are made of; the document that describes the API is not among it. Webhooks carry
+signatures of their own."""
 _ORDERS = frozenset({"/lipsync", "/text-to-speech"})
 """What is counted when it is posted: to cancel costs nothing, and may save something."""
 _DAY = 86_400

@@ -1,15 +1,23 @@
-"""Webhooks: sent once more for whoever lost one."""
+"""Webhooks: those of vendors, heard, and those of callers, sent once more for whoever lost one."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+import time
+
+from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
 from app.api.problems import documented
 from app.api.reading import Reader
 from app.api.schemas import JobOut
-from app.errors import InvalidRequest, NotFound, StillRunning
+from app.errors import InvalidRequest, NotFound, StillRunning, TooLarge
 from app.hooks import Hooks
+from app.providers import Providers
+from app.providers.webhooks import run_told_of
+from app.store import Store
+
+_LONGEST = 1_000_000
+"""Bytes of a vendor's webhook."""
 
 
 def routes(hooks: Hooks, reader: Reader) -> APIRouter:
@@ -31,3 +39,31 @@ def routes(hooks: Hooks, reader: Reader) -> APIRouter:
         return reader.answer(await hooks.replay(job_id), 202, {})
 
     return router
+
+
+def vendor_routes(providers: Providers, store: Store) -> APIRouter:
+    """Where vendors say that a run is worth a look. They carry no key, but a signature."""
+    router = APIRouter()
+
+    @router.post("/webhooks/{vendor}", include_in_schema=False)
+    async def hear(vendor: str, request: Request) -> Response:
+        models = providers.hearing(vendor)
+        if not models:
+            raise NotFound
+        webhook, body = models[0].webhook, await _body(request)
+        assert webhook is not None
+        run_id = await run_told_of(webhook, models[0], request.headers, body, now=time.time())
+        if run_id is not None:
+            await store.look_at([model.name for model in models], run_id)
+        return Response(status_code=204)
+
+    return router
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LONGEST:
+            raise TooLarge("The webhook is too large. The limit is 1 MB.")
+    return bytes(body)

@@ -63,6 +63,14 @@ class Providers:
             or self.by_name[name].price.counts_like(price)
         )
 
+    def hearing(self, vendor: str) -> list[Provider]:
+        """Whose webhooks come to `/webhooks/<vendor>`: those of its models that are ready."""
+        return [
+            provider
+            for provider in self.by_name.values()
+            if provider.webhook and provider.webhook.vendor == vendor and not provider.setup_hint
+        ]
+
     def candidates(self, voice: str | None = None) -> list[Provider]:
         """Whom `auto` may ask, in order: those that are ready, and first those with the voice."""
         known = [self.by_name[name] for name in dict.fromkeys(self._order)]

@@ -12,6 +12,7 @@ from app.errors import LipSyncError, MaxCostExceeded, ProviderError
 from app.model import Order, Phase, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.prices import Price
+from app.providers.webhooks import Webhook
 from app.voices import HostedVoice
 
 Note = Callable[[Phase], Awaitable[None]]
@@ -51,6 +52,8 @@ class Provider(ABC):
     """Those of its own, which say a text while it makes the video."""
     takes_money: ClassVar[bool] = False
     can_cancel: ClassVar[bool] = False
+    webhook: ClassVar[Webhook | None] = None
+    """How its vendor's webhooks look, where it sends any."""
     works_here: ClassVar[bool] = False
     """Whether it needs the order's files until the video is there."""
 
@@ -78,6 +81,10 @@ class Provider(ABC):
     async def cancel(self, ticket: Ticket) -> None:
         """Stop the work on a ticket. Raises NotSupported where that cannot be done."""
         raise NotSupported
+
+    async def vouches(self, message: bytes, signature: bytes) -> bool:
+        """Whether the vendor signed what came as a webhook of its."""
+        return False
 
     def refuse(self, order: Order) -> None:
         """Raise what is wrong with an order, before anything is spent."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64decode
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import httpx
 from pydantic import AliasPath, Field, SecretStr
 
 from app.errors import InputRejected, VendorWords
@@ -15,6 +18,7 @@ from app.polling import Pace
 from app.providers.base import Note, Options
 from app.providers.http import Amount, Answer, HttpConfig, HttpProvider, at, mime
 from app.providers.refusals import words_in
+from app.providers.webhooks import SigningKeys, Told, Webhook
 
 STILLS = "fal-ai/sync-lipsync/v3/image-to-video"
 PART = 10 << 20
@@ -81,6 +85,18 @@ class Result(Answer):
     units: Amount = at("headers", "x-fal-billable-units")
 
 
+class SigningKey(Answer):
+    x: str
+
+
+class KeySet(Answer):
+    keys: list[SigningKey]
+
+
+class Finished(Told):
+    run_id: str = Field(validation_alias="request_id")
+
+
 class Fal(HttpProvider[Config]):
     """What fal's models share: its storage and its queue."""
 
@@ -101,6 +117,25 @@ class Fal(HttpProvider[Config]):
         "FAILED": State.FAILED,
     }
 
+    webhook = Webhook(
+        "fal",
+        timestamp="x-fal-webhook-timestamp",
+        signature="x-fal-webhook-signature",
+        signed=lambda headers, body: "\n".join(
+            [
+                headers.get("x-fal-webhook-request-id", ""),
+                headers.get("x-fal-webhook-user-id", ""),
+                headers["x-fal-webhook-timestamp"],
+                hashlib.sha256(body).hexdigest(),
+            ]
+        ).encode(),
+        told=Finished,
+    )
+
+    def __init__(self, config: Config, http: httpx.AsyncClient) -> None:
+        super().__init__(config, http)
+        self._signing_keys = SigningKeys(self._published_keys)
+
     @property
     def origins(self) -> tuple[str, ...]:
         """The queue and the storage."""
@@ -112,7 +147,8 @@ class Fal(HttpProvider[Config]):
         face, audio = await self._store(order.face), await self._store(order.audio)
         await note(Phase.SUBMITTING)
         path, body = self._request(order, face, audio)
-        queued = await self.call(Queued, "POST", f"/{path}", pays=True, json=body)
+        told = {"fal_webhook": order.webhook} if order.webhook else None
+        queued = await self.call(Queued, "POST", f"/{path}", params=told, pays=True, json=body)
         # Used as given: fal leaves out a part of the path in them.
         return {
             "run_id": queued.request_id,
@@ -141,6 +177,14 @@ class Fal(HttpProvider[Config]):
         """Stop what has not begun; what is being rendered may come to its end."""
         with suppress(InputRejected):  # it was too late; how it ended, a check tells
             await self.call(Answer, "PUT", ticket["cancel_url"])
+
+    async def vouches(self, message: bytes, signature: bytes) -> bool:
+        """By the keys that fal publishes."""
+        return await self._signing_keys.fit(message, signature)
+
+    async def _published_keys(self) -> list[bytes]:
+        address = f"{self._config.rest_url}/.well-known/jwks.json"
+        return [_from_base64(key.x) for key in (await self.send(KeySet, "GET", address)).keys]
 
     def _request(self, order: Order, face: str, audio: str) -> tuple[str, dict[str, Any]]:
         return self._config.lipsync_model, {"video_url": face, "audio_url": audio}
@@ -171,6 +215,14 @@ class Fal(HttpProvider[Config]):
         path = f"{self._config.rest_url}/storage/upload/{flow}?storage_type=fal-cdn-v3"
         file = {"file_name": f"{media.kind}.{media.container}", "content_type": mime(media)}
         return await self.call(Place, "POST", path, json=file)
+
+
+def _from_base64(text: str) -> bytes:
+    """What a key's coordinate says (RFC 8037); nothing where it says nothing."""
+    try:
+        return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        return b""
 
 
 class FalLipsync(Fal):

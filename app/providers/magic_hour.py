@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AliasPath, Field, SecretStr
 
 from app.errors import Charged, InvalidRequest, PlanRequired, TooLong, VendorWords
 from app.model import Kind, Media, Order, Phase, State, Takes, Ticket, Update
 from app.polling import Pace
 from app.providers.base import Note, Options
 from app.providers.http import Amount, Answer, HttpConfig, HttpProvider, at
+from app.providers.webhooks import Told, Webhook
 
 LONGEST_PHOTO_SECONDS = 300
 
@@ -20,6 +22,7 @@ class Config(HttpConfig, env_prefix="MAGIC_HOUR_"):
     """What an operator can say about Magic Hour."""
 
     base_url: str = "https://api.magichour.ai"
+    webhook_secret: SecretStr | None = None
 
 
 class MagicHourOptions(Options):
@@ -58,6 +61,10 @@ class Project(Answer):
     expires_at: str | None = at("downloads", 0, "expires_at")
 
 
+class Event(Told):
+    run_id: str = Field(validation_alias=AliasPath("payload", "id"))
+
+
 class MagicHour(HttpProvider[Config]):
     """Needs to be told how long the media are, which the gateway has found out."""
 
@@ -76,6 +83,13 @@ class MagicHour(HttpProvider[Config]):
         videos=frozenset({"mp4", "m4v", "mov", "webm"}),
         audios=frozenset({"mp3", "wav", "aac", "flac", "m4a", "ogg", "aiff", "amr"}),
         max_bytes=200_000_000,
+    )
+    webhook = Webhook(
+        "magic_hour",
+        timestamp="magic-hour-event-timestamp",
+        signature="magic-hour-event-signature",
+        signed=lambda headers, body: f"{headers['magic-hour-event-timestamp']}.".encode() + body,
+        told=Event,
     )
     words: ClassVar = {
         "draft": State.QUEUED,
@@ -126,6 +140,14 @@ class MagicHour(HttpProvider[Config]):
             charged=project.credits_charged,
             expires_at=project.expires_at,
         )
+
+    async def vouches(self, message: bytes, signature: bytes) -> bool:
+        """By the secret that Magic Hour shows where webhooks are set up."""
+        if self._config.webhook_secret is None:
+            return False
+        secret = self._config.webhook_secret.get_secret_value()
+        own = hmac.digest(secret.encode(), message, "sha256")
+        return hmac.compare_digest(own, signature)
 
     async def _upload(self, files: Sequence[Media]) -> list[str]:
         items = [{"type": file.kind.value, "extension": _extension(file)} for file in files]

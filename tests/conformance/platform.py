@@ -37,6 +37,8 @@ class Platform:
             ],
             "status": [self._play(Exchange("GET", vendor.status_url, Reply({})))],
         }
+        for each in vendor.published:
+            self._play(each)
         if vendor.result_url:
             self._stages["result"] = [self._play(Exchange("GET", vendor.result_url, Reply({})))]
         if vendor.cancel:

@@ -55,6 +55,16 @@ async def test_chooses_endpoint_model_and_sync_mode(face: Media, audio: Media) -
     assert body(request)["sync_mode"] == "bounce"
 
 
+async def test_says_where_its_webhook_is_to_go(face: Media, audio: Media) -> None:
+    order = replace(
+        made(FAL_LIPSYNC, face, audio, Path()), webhook="https://gateway.example/webhooks/fal"
+    )
+    request, _ = await sent(FAL_LIPSYNC, order)
+    assert request.url.query == b"fal_webhook=https%3A%2F%2Fgateway.example%2Fwebhooks%2Ffal"
+    silent, _ = await sent(FAL_LIPSYNC, made(FAL_LIPSYNC, face, audio, Path()))
+    assert silent.url.query == b""
+
+
 async def test_asks_at_the_address_it_was_given(face: Media, audio: Media) -> None:
     """It leaves out the version that the order went to."""
     platform = Platform(FAL_SYNC)

@@ -10,6 +10,10 @@ DELIVERIES = "app/deliveries.py"
 TOLD = "tests/test_webhooks.py::test_"
 
 
+HEARD = "tests/test_vendor_webhooks.py::test_"
+HEARING = "app/providers/webhooks.py"
+
+
 def fault(name: str, file: str, old: str, new: str, test: str) -> Mutation:
     return Mutation(name, file, old, new, (TOLD + test,))
 
@@ -77,5 +81,40 @@ WEBHOOKS: tuple[Mutation, ...] = (
         "if fields.callback_url:",
         "if False:",
         "a_callback_that_cannot_be_is_told_at_once",
+    ),
+    Mutation(
+        "a vendor's webhook has nothing looked at",
+        "app/steps.py",
+        "clock=AlarmClock(self._tools.clock, alarm)",
+        "clock=self._tools.clock",
+        (HEARD + "a_webhook_has_its_run_looked_at_sooner[magic_hour-magic_hour]",),
+    ),
+    Mutation(
+        "a vendor's webhook of last week is heard",
+        HEARING,
+        " and abs(float(timestamp) - now) <= FRESH_SECONDS",
+        "",
+        (HEARD + "what_is_not_fresh_is_refused",),
+    ),
+    Mutation(
+        "anybody's webhook is heard",
+        HEARING,
+        "if not signature or not await vendor.vouches(webhook.signed(headers, body), signature):",
+        "if not signature:",
+        (HEARD + "what_the_vendor_did_not_sign_is_refused",),
+    ),
+    Mutation(
+        "fal's signature leaves out what it says",
+        "app/providers/fal.py",
+        "hashlib.sha256(body).hexdigest(),",
+        'hashlib.sha256(b"").hexdigest(),',
+        (HEARD + "a_run_that_nobody_knows_changes_nothing",),
+    ),
+    Mutation(
+        "every forgery has fal's keys fetched",
+        HEARING,
+        "await self._renew(_NOT_SOONER_THAN)",
+        "await self._renew(0.0)",
+        (HEARD + "a_new_key_is_looked_for_but_not_for_every_forgery",),
     ),
 )

@@ -99,6 +99,9 @@ class StandIn:
 
     async def _platform(self, request: Request) -> Response:
         address = self._real(request)
+        for exchange in (exchange for vendor in VENDORS for exchange in vendor.published):
+            if (request.method, address) == (exchange.method, exchange.url):
+                return rendered(exchange.reply)
         for vendor in VENDORS:
             if not address.startswith(tuple(vendor.origins)):
                 continue
@@ -114,7 +117,8 @@ class StandIn:
         if request.method == "POST":
             if address in [upload.url for upload in vendor.uploads]:
                 return await self._place(vendor, request)
-            if address in (vendor.submit.url, *vendor.also_submits):
+            # What an order asks of the platform besides may stand in the address.
+            if address.partition("?")[0] in (vendor.submit.url, *vendor.also_submits):
                 return await self._submit(vendor, request, address)
         for job, order in self.orders.items():
             if order.vendor is vendor and job in address:

@@ -84,6 +84,8 @@ class Vendor:
     status_url: str
     result_url: str | None = None
     cancel: Exchange | None = None
+    published: tuple[Exchange, ...] = ()
+    """What anybody may ask for, without a key."""
     queued: tuple[Scene, ...]
     working: tuple[Scene, ...]
     odd: Scene

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any
+
+from nacl.signing import SigningKey
 
 from app.providers.fal import Fal
 from tests.vendors.base import KEY, Exchange, Failure, Reply, Scene, Vendor
@@ -24,6 +28,27 @@ LOGS = [
     {"message": message, "level": "INFO", "source": "USER", "timestamp": "2026-08-22T10:15:00Z"}
     for message in ("Downloading the video", "Lip-syncing: 45%")
 ]
+
+
+SIGNER = SigningKey(hashlib.sha256(b"a key for tests").digest())
+"""Signs its webhooks."""
+KEYS = "https://rest.fal.ai/.well-known/jwks.json"
+
+
+def coordinate(signer: SigningKey) -> str:
+    """The public key, as a set of keys has it."""
+    return urlsafe_b64encode(signer.verify_key.encode()).decode().rstrip("=")
+
+
+def signed(body: bytes, *, at: float, signer: SigningKey = SIGNER) -> dict[str, str]:
+    """The headers of a webhook with this body."""
+    parts = ("a-request", "a-user", str(int(at)), hashlib.sha256(body).hexdigest())
+    return {
+        "X-Fal-Webhook-Request-Id": parts[0],
+        "X-Fal-Webhook-User-Id": parts[1],
+        "X-Fal-Webhook-Timestamp": parts[2],
+        "X-Fal-Webhook-Signature": signer.sign("\n".join(parts).encode()).signature.hex(),
+    }
 
 
 def detail(kind: str, message: str) -> dict[str, Any]:
@@ -64,6 +89,13 @@ def fal(
         also_submits=tuple(f"{BASE}/{app}/{other}" for other in others),
         status_url=f"{own}/status?logs=1",
         result_url=own,
+        published=(
+            Exchange(
+                "GET",
+                KEYS,
+                Reply({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": coordinate(SIGNER)}]}),
+            ),
+        ),
         cancel=Exchange("PUT", f"{own}/cancel", Reply({"status": "CANCELLATION_REQUESTED"}, 202)),
         queued=(waiting(2),),
         working=(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from app.providers.magic_hour import MagicHour
@@ -10,6 +11,19 @@ from tests.vendors.base import KEY, Exchange, Failure, Reply, Scene, Vendor
 BASE = "https://api.magichour.ai"
 FILES = "https://videos.magichour.ai/"
 VIDEO = "https://videos.magichour.ai/id/output.mp4"
+
+
+WEBHOOK_SECRET = "a secret of theirs"
+
+
+def signed(body: bytes, *, at: float, secret: str = WEBHOOK_SECRET) -> dict[str, str]:
+    """The headers of a webhook with this body."""
+    timestamp = str(int(at))
+    message = f"{timestamp}.".encode() + body
+    return {
+        "magic-hour-event-timestamp": timestamp,
+        "magic-hour-event-signature": hmac.digest(secret.encode(), message, "sha256").hex(),
+    }
 
 
 def place(name: str) -> dict[str, str]:
