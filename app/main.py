@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
@@ -28,18 +30,21 @@ from app.api.orders import Counter
 from app.api.pictures import PictureRoutes
 from app.api.reading import Reader
 from app.archive import Archive
+from app.attendance import Attendance
 from app.copies import Copies
 from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
 from app.hooks import Hooks, signing_secret
 from app.inspections import Inspections
 from app.keyring import kept_secret
+from app.listening import Listener
 from app.media.face import face_models_dir
 from app.metrics import Metrics
 from app.polling import RealClock
 from app.providers import AUTO, HTTP_PROVIDERS, Providers
 from app.providers.http import CONNECTIONS
 from app.providers.local import Local, LocalConfig
+from app.replicas import Replicas
 from app.results import Results
 from app.retention import Retention
 from app.runner import Runner
@@ -47,7 +52,7 @@ from app.settings import Settings, SettingsError, read
 from app.speech import Speaker
 from app.steps import Steps, Tools
 from app.storage import Storage, storage_at
-from app.store import Store
+from app.store import ONLY, Store
 from app.workers import WorkerPool
 
 INSPECTIONS = 2
@@ -86,9 +91,12 @@ class _Rooms:
         self.data = _data_folder(settings)
         self.closing = asyncio.Event()
         self.links = Links()
-        self.database = Database(f"sqlite+aiosqlite:///{self.data / 'jobs.db'}")
+        self.database = Database(_database_url(settings, self.data))
+        own_id = f"{socket.gethostname()}-{uuid4().hex[:8]}" if self.database.shared else ONLY
         self.metrics = Metrics()
-        self.store = Store(self.database, root=self.data, ended=self.metrics.job_ended)
+        self.store = Store(
+            self.database, root=self.data, owner=own_id, ended=self.metrics.job_ended
+        )
         jobs = self.data / "jobs"
         self.archive = Archive(jobs, _storage(settings, self.data / "media"))
         self.copies = Copies(self.database)
@@ -143,7 +151,8 @@ class _Rooms:
             job_seconds=settings.job_timeout_seconds,
             failover=settings.provider_failover,
         )
-        self.runner = Runner(steps, self.store)
+        self.runner = Runner(steps, self.store, self.database)
+        self.replicas = Replicas(self.database, own_id)
         lasts = timedelta(hours=settings.retention_hours)
         self.retention = Retention(self.store, self.archive, self.runner.forget, lasts)
 
@@ -165,7 +174,26 @@ class _Rooms:
             await self.runner.start(self.data / "workflows.db")
             for chore in (self.results.make_late_copies(), self.retention.run()):
                 closing.push_async_callback(_end, asyncio.create_task(chore))
+            async with self._attending():
+                yield
+
+    @asynccontextmanager
+    async def _attending(self) -> AsyncIterator[None]:
+        """Take up what was left; among other replicas, also what they leave."""
+        listener = Listener(self.database, self.store.hints)
+        attendance = Attendance(self.replicas, self.store, self.runner)
+        if self.database.shared:
+            listener.start()
+            await attendance.start()
+        else:
+            await self.runner.take_up(await self.store.adopt())
+        try:
             yield
+        finally:
+            await self.runner.park()
+            if self.database.shared:
+                await attendance.stop()
+                await listener.stop()
 
 
 def build(settings: Settings, local: LocalConfig) -> Service:
@@ -239,6 +267,15 @@ def _data_folder(settings: Settings) -> Path:
     except OSError as problem:
         raise SettingsError(f"DATA_DIR: {problem.strerror}: {folder}.") from None
     return folder
+
+
+def _database_url(settings: Settings, data: Path) -> str:
+    if settings.database_url is None:
+        return f"sqlite+aiosqlite:///{data / 'jobs.db'}"
+    scheme, _, place = settings.database_url.partition("://")
+    if scheme not in ("postgres", "postgresql") or not place:
+        raise SettingsError("DATABASE_URL: this must be like postgresql://user:password@host/name.")
+    return f"postgresql+psycopg://{place}"
 
 
 def _storage(settings: Settings, default: Path) -> Storage:

@@ -143,6 +143,19 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a provider may be sent: so many jobs at a time, so many orders in so many seconds.
+
+    The jobs of all ``providers`` count, because they share an account.
+    """
+
+    providers: tuple[str, ...]
+    at_once: int | None = None
+    orders: int | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     """A finished result: the provider's address for it, or a file of our own."""
 

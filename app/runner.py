@@ -7,25 +7,27 @@ reader sees is the job's row. A process that ends in the middle goes on at the s
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID
+from dbos import DBOS, SetWorkflowID
 
-from app.database import keep_safe
+from app.database import Database
 from app.hints import CANCEL
 from app.model import Job
 from app.steps import Lost, Steps
 from app.store import Store
 from app.watch import Ending, Watch, parked
+from app.workflows import STEPS, configure
 
-STEPS = "3"
-"""Changes only when the steps do: a workflow under way goes on only in the version it began in."""
+HAND_OVER_SECONDS = 8.0
+"""How long the end of the process waits for the answers to requests that may have been paid for."""
+LOOK_FOR_WORK = 0.5
+"""Seconds between looks for workflows that were handed back to this replica."""
 CLOSING_SECONDS = 2.0
 GO_ON, NEXT, END = "go on", "next", "end"
 
@@ -36,37 +38,42 @@ Act = Callable[[Job, Watch], Awaitable[None]]
 class Runner:
     """Starts jobs, takes up those that were interrupted, and parks them at the end."""
 
-    def __init__(self, steps: Steps, store: Store) -> None:
+    def __init__(self, steps: Steps, store: Store, database: Database) -> None:
         self._steps = steps
         self._store = store
+        self._database = database
+        self._queue = store.owner if database.shared else None
         self._watches: dict[str, Watch] = {}
+        self._left: set[str] = set()
         self._stopping = False
-        store.hints.listen(CANCEL, self._cancel)
+        store.hints.listen(CANCEL, self.cancel)
 
-    async def start(self, database: Path) -> None:
-        """Start the engine on the running loop and take up what an earlier process left."""
-        url = f"sqlite:///{database}"
-        DBOS(
-            config=DBOSConfig(
-                name="lipsync-gateway",
-                application_version=STEPS,
-                executor_id="local",
-                system_database_url=url,
-                system_database_engine=_engine(url),
-                serializer=DBOSPortableJSONSerializer(),
-                max_executor_threads=16,
-                log_level="ERROR",
-            )
-        )
+    async def start(self, file: Path) -> None:
+        """Start the engine on the running loop; ``file`` is its database, if that is not shared."""
+        configure(self._store.owner, self._database, file)
         self._carry = self._workflow()
+        if self._queue:
+            DBOS.listen_queues([self._queue])
         DBOS.launch()
-        await self._take_up()
+        if self._queue:
+            await DBOS.register_queue_async(self._queue, polling_interval_sec=LOOK_FOR_WORK)
+
+    async def park(self) -> None:
+        """Leave what is under way to whoever goes on with it, at a moment that loses nothing."""
+        self._stopping = True
+        under_way = list(self._watches.values())
+        for watch in under_way:
+            watch.interrupt(Ending.PARKED)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HAND_OVER_SECONDS):
+                await asyncio.gather(*(watch.uncommitted.wait() for watch in under_way))
 
     async def stop(self) -> None:
-        """Park what is under way for the next start."""
-        self._stopping = True
-        for watch in self._watches.values():
-            watch.interrupt(Ending.PARKED)
+        """End the engine."""
+        if self._queue:
+            with suppress(Exception):  # the next replica that looks forgets it
+                async with asyncio.timeout(1):
+                    await self.forget_replica(self._queue)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # The engine made its own threads the loop's, and ended them just now.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
@@ -89,18 +96,35 @@ class Runner:
             await asyncio.sleep(0.02)
         await DBOS.delete_workflow_async(job_id)
 
-    async def _take_up(self) -> None:
-        """Give a workflow to jobs that have none, or none that goes on by itself."""
-        for job_id in await self._store.adopt():
-            status = await DBOS.get_workflow_status_async(job_id)
-            if status and status.app_version != STEPS:
+    async def take_up(self, job_ids: Collection[str]) -> None:
+        """Carry on with adopted jobs, those of an earlier attempt that failed included."""
+        self._left.update(job_ids)
+        if not self._left:
+            return
+        found = await DBOS.list_workflows_async(
+            workflow_ids=sorted(self._left), load_input=False, load_output=False
+        )
+        known = {workflow.workflow_id: workflow for workflow in found}
+        for job_id in sorted(self._left):
+            workflow = known.get(job_id)
+            if workflow is None:
+                await self.begin(job_id)
+            elif workflow.app_version == STEPS and workflow.status in ("PENDING", "ENQUEUED"):
+                await self._resume(job_id)
+            else:
                 # What is left to do is in the job's row; what was done under other names is not.
                 await DBOS.delete_workflow_async(job_id)
-                status = None
-            if status is None:
                 await self.begin(job_id)
-            elif status.status not in ("PENDING", "ENQUEUED"):
-                await DBOS.resume_workflow_async(job_id)
+            self._left.discard(job_id)
+
+    async def _resume(self, job_id: str) -> None:
+        # A process that has the database for itself resumes what it left as soon as it starts.
+        if self._queue:
+            await DBOS.resume_workflows_async([job_id], queue_name=self._queue)
+
+    async def forget_replica(self, replica: str) -> None:
+        """Look no longer for work that was handed back to a replica that is gone."""
+        await DBOS.delete_queue_async(replica)
 
     def _workflow(self) -> Callable[[str], Coroutine[Any, Any, None]]:
         steps = self._steps
@@ -148,12 +172,15 @@ class Runner:
         except Lost:
             raise
         except Exception as problem:
+            watch.release()
             await self._park_if_stopping()
             word = NEXT if await self._steps.settle(job_id, problem) else END
+        watch.release()
         await self._park_if_stopping()
         return word
 
-    def _cancel(self, job_id: str) -> None:
+    def cancel(self, job_id: str) -> None:
+        """End a job that is carried out here."""
         if watch := self._watches.get(job_id):
             watch.interrupt(Ending.CANCELED)
 
@@ -168,20 +195,3 @@ async def _in_turn(steps: Sequence[Step], job_id: str) -> str:
         if (word := await step(job_id)) != GO_ON:
             return word
     return GO_ON
-
-
-def _engine(url: str) -> sa.Engine:
-    """The engine's own database, kept as safe as the jobs are."""
-    engine = sa.create_engine(url)
-    sa.event.listen(engine, "connect", keep_safe)
-    sa.event.listen(engine, "connect", _settle_in)
-    return engine
-
-
-def _settle_in(connection: sqlite3.Connection, _record: object) -> None:
-    # The engine does this to the connections it makes itself: writers take turns from the start.
-    connection.isolation_level = "IMMEDIATE"
-    connection.execute("PRAGMA foreign_keys=ON")
-    # From Python 3.12 on the engine takes for granted what SQLite has since 3.42 only.
-    if sqlite3.sqlite_version_info < (3, 42):
-        connection.create_function("unixepoch", 1, lambda _subsec: round(time.time(), 3))

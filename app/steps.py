@@ -35,12 +35,13 @@ from app.hints import LOOK
 from app.inspections import Inspections
 from app.media.convert import carry_out
 from app.media.plan import Plan, plan
-from app.model import Job, Media, Order, Phase, State, Ticket, Update
+from app.model import Allowance, Job, Media, Order, Phase, State, Ticket, Update
 from app.polling import REMEMBERED_JOBS, AlarmClock, Clock, Usual, follow
 from app.providers import Providers
 from app.providers.base import Provider
 from app.results import Results
-from app.store import Store
+from app.store import Intent, Store
+from app.turns import Turns
 from app.watch import Watch
 from app.workers import WorkerDied, WorkerTimedOut
 
@@ -89,6 +90,7 @@ class Steps:
         self._job_seconds = job_seconds
         self._failover = failover
         self._usual: dict[str, Usual] = {}
+        self._turns = Turns(tools.store.hints)
 
     async def hand_over(self, job: Job, watch: Watch) -> None:
         """Look at what came, make of it what the provider takes, and submit that: once, ever.
@@ -164,19 +166,34 @@ class Steps:
 
         async def note(phase: Phase) -> None:
             if phase is Phase.SUBMITTING:
-                # From here on the request may be paid for: its answer is waited for.
-                watch.commit()
-                await self._announce(job, provider)
+                await self._announce(job, provider, watch)
             else:
                 await self._note(job, phase)
 
         ticket = await provider.submit(order, note)
         await self._save(job, ticket=ticket, cost=cost if provider.takes_money else None)
 
-    async def _announce(self, job: Job, provider: Provider) -> None:
+    async def _announce(self, job: Job, provider: Provider, watch: Watch) -> None:
         """The next request may cost money: that it is about to leave must outlive this process."""
-        if await self._store.intend(job.id):
-            return
+        allowance = self._tools.providers.allowance(provider)
+        with self._turns.join(job.id, allowance) as turn:
+            while not (turn.come and await self._intended(job, provider, allowance, watch)):
+                if job.phase is not Phase.WAITING:
+                    await self._note(job, Phase.WAITING)
+                    job = replace(job, phase=Phase.WAITING)
+                await turn.pause()
+
+    async def _intended(
+        self, job: Job, provider: Provider, allowance: Allowance | None, watch: Watch
+    ) -> bool:
+        """Whether the request may leave now; else the job has to wait for its turn."""
+        # From here on it may be paid for: its answer is waited for.
+        watch.commit()
+        intent = await self._store.intend(job.id, allowance)
+        if intent is Intent.WAIT:
+            watch.release()
+        if intent is not Intent.REFUSED:
+            return intent is Intent.MADE
         found = await self.job(job.id)
         if found is None:
             raise Lost
@@ -184,17 +201,18 @@ class Steps:
 
     async def follow(self, job: Job, watch: Watch) -> None:
         """Ask until there is a final word. A job that is not wanted is ended there, too."""
-        assert job.ticket is not None
         provider, _ = self._provider(job)
         if provider.works_here:
             await watch.interruptible(self._tools.archive.bring(job))
+        ticket = job.ticket
+        assert ticket is not None
         try:
-            await watch.interruptible(self._follow(job, provider, job.ticket))
+            await watch.interruptible(self._follow(job, provider, ticket))
         except Canceled:
-            await self._withdraw(job, provider, job.ticket)
+            await self._withdraw(job, provider, ticket)
         except TimedOut:
             if provider.can_cancel:
-                await self._stop(provider, job.ticket)
+                await self._stop(provider, ticket)
             charged = Charged.UNKNOWN if provider.takes_money else Charged.NO
             raise TimedOut(charged=charged) from None
 
@@ -347,7 +365,7 @@ class Steps:
 
         None when nothing is left to do. Raises Lost when it is another replica's.
         """
-        job = await self._store.find(job_id)
+        job = await self._store.surely(job_id)
         if job is None or job.state.final:
             return None
         if job.owner != self._store.owner:

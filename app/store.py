@@ -6,10 +6,12 @@ Everything is written through :class:`Store`, one row a job. A final row never c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from enum import Enum, auto
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ import sqlalchemy as sa
 from app import claims, deliveries
 from app.claims import Claim
 from app.database import METADATA, Database
-from app.hints import CANCEL, DELIVERY, JOB, LOOK, Hints
-from app.model import Job, Kind, Media, Phase, State, Video
+from app.errors import Overloaded
+from app.hints import CANCEL, DELIVERY, JOB, LOOK, ROOM, Hints
+from app.model import Allowance, Job, Kind, Media, Phase, State, Video
+from app.replicas import LIVING
 
 ONLY = "local"
 """Who carries out the jobs where there is one process only."""
@@ -60,8 +64,19 @@ _jobs = sa.Table(
 )
 _MOMENTS = ("finished_at", "expired_at", "submitting_at", "cancel_asked_at")
 _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
-_UNFINISHED = _jobs.c.state.in_([State.QUEUED, State.PROCESSING])
 _FINAL = [state for state in State if state.final]
+_UNFINISHED = _jobs.c.state.in_([state for state in State if not state.final])
+_COUNT = sa.select(sa.func.count()).select_from(_jobs).where(_UNFINISHED)
+BUSY_FOR = 10
+"""Seconds after which a caller may find room again."""
+
+
+class Intent(Enum):
+    """What came of a wish to submit a job."""
+
+    MADE = auto()
+    WAIT = auto()  # the provider may not be sent more right now
+    REFUSED = auto()  # it was recorded before, or the job is not to go on here
 
 
 class Store:
@@ -80,9 +95,11 @@ class Store:
         hints: Hints | None = None,
         ended: Callable[[Job], None] = lambda _job: None,
     ) -> None:
+        self._database = database
         self._engine = database.engine
         self._ended = ended
         self._root = root
+        self._adding = asyncio.Lock()
         self.owner = owner
         self.hints = hints or Hints()
 
@@ -91,13 +108,18 @@ class Store:
         async with self._engine.begin() as connection:
             await connection.execute(sa.update(_jobs).where(sa.false()).values(message=None))
 
-    async def add(self, job: Job, claim: Claim | None = None) -> None:
+    async def add(self, job: Job, claim: Claim | None = None, *, most: int | None = None) -> None:
         """Record a new job. When this returns, it outlives the process and the power.
 
-        Raises KeyTaken, and records nothing, when the claim was laid by another order.
+        Raises, and records nothing: KeyTaken when the claim was laid by another order, Overloaded
+        when ``most`` jobs are under way.
         """
         row = self._row(job) | {"owner": self.owner}
-        async with self._engine.begin() as connection:
+        async with self._adding, self._engine.begin() as connection:
+            if most is not None:
+                await self._database.exclusively(connection, "add")
+                if (await connection.execute(_COUNT)).scalar_one() >= most:
+                    raise Overloaded(retry_after=BUSY_FOR)
             if claim:
                 await claims.lay(connection, claim, job.id)
             await connection.execute(sa.insert(_jobs).values(row))
@@ -113,6 +135,10 @@ class Store:
             rows = await connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id))
             row = rows.mappings().one_or_none()
         return self._job(row) if row else None
+
+    async def surely(self, job_id: str) -> Job | None:
+        """The job as it stands, however long the database is away."""
+        return await self._database.patiently(partial(self.find, job_id))
 
     async def latest(
         self,
@@ -135,13 +161,15 @@ class Store:
         return [self._job(row) for row in rows]
 
     async def save(self, job_id: str, **changes: object) -> bool:
-        """Write what has changed.
+        """Write what has changed, however long the database is away.
 
         False, and nothing written, once the job is final or another process carries it out.
         """
         values = {name: self._value(value) for name, value in changes.items()}
-        written = await self._change(job_id, _UNFINISHED, self._mine, **values)
-        if written and "finished_at" in changes and (job := await self.find(job_id)):
+        topics = (JOB, ROOM) if changes.get("state") in _FINAL else (JOB,)
+        change = partial(self._change, job_id, values, _UNFINISHED, self._mine, topics=topics)
+        written = await self._database.patiently(change)
+        if written and "finished_at" in changes and (job := await self.surely(job_id)):
             self._ended(job)
         return written
 
@@ -152,28 +180,39 @@ class Store:
         """
         return await self._change(
             job_id,
+            {"result": self._value(result), "warnings": list(warnings)},
             _jobs.c.state == State.SUCCESS,
             _jobs.c.result.is_(sa.null()),
             _jobs.c.expired_at.is_(None),
-            result=self._value(result),
-            warnings=list(warnings),
+            topics=(JOB,),
         )
 
-    async def intend(self, job_id: str) -> bool:
-        """Record that the job is about to be submitted.
+    async def intend(self, job_id: str, allowance: Allowance | None = None) -> Intent:
+        """Record that the job is about to be submitted, if there is room for it."""
+        moment = datetime.now(UTC).timestamp()
+        return await self._database.patiently(partial(self._intend, job_id, moment, allowance))
 
-        False if that was recorded before, or if the job is not to go on here.
-        """
-        return await self._change(
-            job_id,
-            _UNFINISHED,
-            self._mine,
-            _jobs.c.submitting_at.is_(None),
-            _jobs.c.cancel_asked_at.is_(None),
-            submitting_at=datetime.now(UTC).timestamp(),
+    async def _intend(self, job_id: str, moment: float, allowance: Allowance | None) -> Intent:
+        may = [_jobs.c.id == job_id, _UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_(None)]
+        room = [_jobs.c.submitting_at.is_(None), *(_room(job_id, allowance) if allowance else ())]
+        change = sa.update(_jobs).values(
+            submitting_at=moment,
             state=State.PROCESSING,
             phase=Phase.SUBMITTING,
+            revision=_jobs.c.revision + 1,
         )
+        async with self._engine.begin() as connection:
+            if allowance:
+                await self._database.exclusively(connection, f"submit {allowance.providers}")
+            made = (await connection.execute(change.where(*may, *room))).rowcount > 0
+            await self._database.hint(connection, JOB, job_id)
+            seen = await connection.execute(sa.select(_jobs.c.submitting_at).where(*may))
+            before = seen.one_or_none()
+        self.hints.tell(JOB, job_id)
+        # The same moment means that it was recorded by a first attempt whose answer was lost.
+        if made or (before and before.submitting_at == moment):
+            return Intent.MADE
+        return Intent.WAIT if before and before.submitting_at is None else Intent.REFUSED
 
     async def ask_cancel(self, job_id: str) -> bool:
         """Have the job end, whichever process carries it out. False once it is final.
@@ -181,9 +220,16 @@ class Store:
         It may still end otherwise: a video that is there already is kept.
         """
         asked_at = sa.func.coalesce(_jobs.c.cancel_asked_at, datetime.now(UTC).timestamp())
-        asked = await self._change(job_id, _UNFINISHED, cancel_asked_at=asked_at)
-        self.hints.tell(CANCEL, job_id)
-        return asked
+        asked = {"cancel_asked_at": asked_at}
+        return await self._change(job_id, asked, _UNFINISHED, topics=(JOB, CANCEL))
+
+    async def canceled(self) -> list[str]:
+        """The ids of this process's unfinished jobs that are not wanted any more."""
+        query = sa.select(_jobs.c.id).where(
+            _UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_not(None)
+        )
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).scalars())
 
     async def ended_before(self, moment: datetime, *, most: int, expired: bool) -> list[str]:
         """Jobs that have been final since before a moment, with or without their files yet."""
@@ -200,7 +246,7 @@ class Store:
     async def expire(self, job_id: str) -> bool:
         """Note that a final job's files were deleted, because they had become old."""
         now = datetime.now(UTC).timestamp()
-        return await self._change(job_id, sa.not_(_UNFINISHED), expired_at=now)
+        return await self._change(job_id, {"expired_at": now}, sa.not_(_UNFINISHED), topics=(JOB,))
 
     async def remove(self, job_id: str) -> bool:
         """Forget a final job, the key it was ordered under, and whom to tell of it.
@@ -225,42 +271,52 @@ class Store:
             _jobs.c.provider.in_(providers),
             _jobs.c.ticket["run_id"].as_string() == run_id,
         )
-        async with self._engine.connect() as connection:
+        async with self._engine.begin() as connection:
             found = (await connection.execute(query)).scalars().all()
+            for job_id in found:
+                await self._database.hint(connection, LOOK, job_id)
         for job_id in found:
             self.hints.tell(LOOK, job_id)
 
     async def adopt(self) -> list[str]:
-        """Make every unfinished job this process's own: their ids, the oldest first."""
-        change = sa.update(_jobs).where(_UNFINISHED).values(owner=self.owner)
-        query = sa.select(_jobs.c.id).where(_UNFINISHED).order_by(_jobs.c.created_at)
+        """Make this process's own what no living one carries out: the ids, the oldest first."""
+        orphans = (
+            sa.select(_jobs.c.id)
+            .where(_UNFINISHED, _jobs.c.owner.is_(None) | _jobs.c.owner.not_in(LIVING))
+            .with_for_update(skip_locked=True)
+        )
+        change = sa.update(_jobs).where(_jobs.c.id.in_(orphans)).values(owner=self.owner)
         async with self._engine.begin() as connection:
-            await connection.execute(change)
-            return list((await connection.execute(query)).scalars())
+            adopted = await connection.execute(change.returning(_jobs.c.id))
+            return sorted(adopted.scalars())
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:
         return _jobs.c.owner == self.owner
 
     async def _change(
-        self, job_id: str, *conditions: sa.ColumnElement[bool], **values: object
+        self,
+        job_id: str,
+        values: Mapping[str, object],
+        *conditions: sa.ColumnElement[bool],
+        topics: Sequence[str],
     ) -> bool:
-        values["revision"] = _jobs.c.revision + 1
-        change = sa.update(_jobs).where(_jobs.c.id == job_id, *conditions).values(values)
+        change = sa.update(_jobs).where(_jobs.c.id == job_id, *conditions)
+        change = change.values({**values, "revision": _jobs.c.revision + 1})
         async with self._engine.begin() as connection:
             written = (await connection.execute(change)).rowcount > 0
             ended = written and values.get("state") in _FINAL
             announced = ended and await deliveries.announce(connection, _to_be_told_of(job_id))
-        self.hints.tell(JOB, job_id)
-        if announced:
-            self.hints.tell(DELIVERY, job_id)
+            for topic in topics:
+                await self._database.hint(connection, topic, job_id)
+        for topic in (*topics, *((DELIVERY,) if announced else ())):
+            self.hints.tell(topic, job_id)
         return written
 
     async def count_unfinished(self) -> int:
         """How many jobs are not final yet."""
-        query = sa.select(sa.func.count()).select_from(_jobs).where(_UNFINISHED)
         async with self._engine.connect() as connection:
-            return int((await connection.execute(query)).scalar_one())
+            return int((await connection.execute(_COUNT)).scalar_one())
 
     async def under_way(self) -> Mapping[tuple[str, State], int]:
         """How many jobs of each provider are in each state that is not final."""
@@ -282,9 +338,12 @@ class Store:
             .order_by(_jobs.c.created_at.desc())
             .limit(most)
         )
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._database.patiently(partial(self._rows, query))
         return [(audio["duration"] or 0.0, took) for audio, took in reversed(rows)]
+
+    async def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        async with self._engine.connect() as connection:
+            return list((await connection.execute(query)).all())
 
     async def unfinished(self) -> set[str]:
         """The ids of the jobs that are not final yet."""
@@ -339,6 +398,27 @@ class Store:
 def _to_be_told_of(job_id: str) -> sa.Select[tuple[str]]:
     """The job's id, if its caller asked to be told of its end."""
     return sa.select(_jobs.c.id).where(_jobs.c.id == job_id, _jobs.c.callback_url.is_not(None))
+
+
+def _room(job_id: str, allowance: Allowance) -> Iterator[sa.ColumnElement[bool]]:
+    """The conditions under which a provider may be sent one more order: the oldest first."""
+    other = _jobs.alias()
+    count = sa.select(sa.func.count()).where(other.c.provider.in_(allowance.providers))
+    unfinished = other.c.state.in_([State.QUEUED, State.PROCESSING])
+    if allowance.at_once is not None:
+        there = count.where(unfinished, other.c.submitting_at.is_not(None))
+        yield there.scalar_subquery() < allowance.at_once
+    if allowance.orders is not None:
+        since = datetime.now(UTC).timestamp() - allowance.seconds
+        yield count.where(other.c.submitting_at > since).scalar_subquery() < allowance.orders
+    before = count.where(
+        unfinished,
+        other.c.submitting_at.is_(None),
+        other.c.cancel_asked_at.is_(None),
+        other.c.phase == Phase.WAITING,
+        other.c.id < job_id,
+    )
+    yield before.scalar_subquery() == 0
 
 
 def _video(facts: Mapping[str, Any]) -> Video:

@@ -25,16 +25,23 @@ class Watch:
     def __init__(self) -> None:
         self._work: asyncio.Task[Any] | None = None
         self._ending: Ending | None = None
-        self.committed = False
+        self.uncommitted = asyncio.Event()
+        self.uncommitted.set()
 
     def commit(self) -> None:
         """From now on the work is let finish: what it is about to do cannot be taken back."""
-        self.committed = True
+        self.uncommitted.clear()
+
+    def release(self) -> None:
+        """It is done, or was not done after all: the work may be interrupted again."""
+        self.uncommitted.set()
+        if self._ending and self._work:
+            self._work.cancel()
 
     def interrupt(self, ending: Ending) -> None:
         """End the work that may be interrupted."""
         self._ending = self._ending or ending
-        if self._work and not self.committed:
+        if self._work and self.uncommitted.is_set():
             self._work.cancel()
 
     async def interruptible(self, work: Coroutine[Any, Any, T]) -> T:

@@ -10,7 +10,7 @@ import pytest
 
 from app.database import Database
 from app.model import Job, Kind, Media, Phase, State
-from app.store import Store
+from app.store import Intent, Store
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ async def test_a_final_job_never_changes_again(store: Store, final: State) -> No
 
 
 async def test_an_order_is_announced_once(store: Store) -> None:
-    assert await store.intend("lsj_1")
+    assert await store.intend("lsj_1") is Intent.MADE
     job = await store.find("lsj_1")
     assert job is not None
     assert job.submitting_at is not None
-    assert not await store.intend("lsj_1")
+    assert await store.intend("lsj_1") is Intent.REFUSED
     assert await store.find("lsj_1") == job

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.errors import InvalidRequest, ProviderNotConfigured
-from app.model import Job
+from app.model import Allowance, Job
 from app.providers.aiml import PixVerse
 from app.providers.base import Provider
 from app.providers.fal import FalLipsync, FalSyncLipsync
@@ -100,3 +101,11 @@ class Providers:
         voices: list[Voice | HostedVoice] = [*VOICES, *hosted]
         voice = next((voice for voice in voices if voice.name == name), VOICES[0])
         return voice if isinstance(voice, Voice) else deputy(voice)
+
+    def allowance(self, provider: Provider) -> Allowance | None:
+        """What may be sent to a provider, together with those that share its account."""
+        if not isinstance(provider, HttpProvider) or provider.allowance is None:
+            return None
+        others = [each for each in self.by_name.values() if isinstance(each, HttpProvider)]
+        sharing = [each.name for each in others if each.key_variable == provider.key_variable]
+        return replace(provider.allowance, providers=tuple(sharing))

@@ -13,7 +13,15 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    SecretStr,
+)
 from pydantic_settings import BaseSettings
 
 from app.errors import (
@@ -27,11 +35,11 @@ from app.errors import (
     ProviderUnavailable,
     VendorWords,
 )
-from app.model import Kind, Media, Phase, State, Update, Video
+from app.model import Allowance, Kind, Media, Phase, State, Update, Video
 from app.providers.base import Provider
 from app.providers.prices import price_of
 from app.providers.refusals import clean, holds, meaning, words_of
-from app.settings import FROM_ENVIRONMENT
+from app.settings import FROM_ENVIRONMENT, RateLimit
 
 A = TypeVar("A", bound="Answer")
 C = TypeVar("C", bound="HttpConfig")
@@ -55,6 +63,8 @@ class HttpConfig(BaseSettings):
     api_key: SecretStr | None = None
     api_key_file: Path | None = None
     base_url: str
+    concurrency: PositiveInt | None = None
+    rate_limit: RateLimit | None = None
 
     @property
     def key(self) -> str:
@@ -117,6 +127,15 @@ class HttpProvider(Provider, Generic[C]):
         self._http = http
         # Hundreds of requests waiting inside a pool slow each other down; here they just wait.
         self._turn = asyncio.Semaphore(CONNECTIONS)
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """How many jobs and orders an operator lets it have."""
+        at_once, rate = self._config.concurrency, self._config.rate_limit
+        if at_once is None and rate is None:
+            return None
+        orders, seconds = (rate.amount, rate.get_expiry()) if rate else (None, 0)
+        return Allowance((self.name,), at_once, orders, seconds)
 
     @property
     def setup_hint(self) -> str | None:
