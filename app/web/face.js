@@ -63,6 +63,7 @@ export class Face {
   /** A small picture of the face, or null where this browser cannot show it. */
   async poster() {
     const picture = this.#picture;
+    await picture?.decode?.().catch(() => {});
     const [width, height] = [picture?.naturalWidth || picture?.videoWidth, picture?.naturalHeight || picture?.videoHeight];
     if (!width || !height) return null;
     const scale = Math.min(1, POSTER_SIDE / Math.max(width, height));

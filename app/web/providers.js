@@ -59,7 +59,8 @@ export class Providers {
 
   #draw() {
     const several = this.parts.compare.checked;
-    const wished = recall(several ? "providers" : "provider", several ? this.ready.map((each) => each.name) : this.preferred);
+    const alone = recall("provider", this.preferred);
+    const wished = several ? recall("providers", [alone === AUTO ? this.preferred : alone, "local"]) : alone;
     const offered = this.ready.map((provider) => this.#choice(provider, several, wished));
     if (this.ready.length > 1 && !several) offered.unshift(this.#choice(this.#automatic(), several, wished));
     if (!several && !offered.some((choice) => choice.querySelector("input").checked)) offered[0].querySelector("input").checked = true;
@@ -78,7 +79,9 @@ export class Providers {
     Object.assign(input, { type: several ? "checkbox" : "radio", value: provider.name, checked: several ? wished.includes(provider.name) : wished === provider.name });
     part(choice, "name").textContent = provider.label;
     part(choice, "takes").textContent = provider.note ?? takes(provider);
-    part(choice, "price").textContent = provider.pricing === "free" ? "Free" : (provider.pricing ?? "");
+    const price = provider.pricing === "free" ? "Free" : (provider.pricing ?? "");
+    part(choice, "price").textContent = price;
+    part(choice, "price").classList.toggle("aside", price.length < 16);
     return choice;
   }
 

@@ -102,7 +102,8 @@ export class Stage {
     const videos = this.takes.filter((take) => take.view.video).length;
     show(byId("invitation"), !this.takes.length);
     byId("takes").dataset.count = Math.min(3, this.takes.length);
-    show(byId("stage-foot"), videos > 1);
+    show(byId("comparison"), this.takes.length > 1);
+    byId("together").disabled = videos < 2;
     document.title = working ? `Working… ${TITLE}` : TITLE;
   }
 

@@ -24,7 +24,7 @@ function drawStart() {
   const chosen = providers.chosen();
   byId("start").textContent = chosen.length > 1 ? `Make ${chosen.length} videos` : "Make the video";
   const paid = chosen.filter((name) => name !== "local").map((name) => providers.label(name));
-  byId("start-note").textContent = paid.length ? `Uses credits of ${paid.join(" and ")}` : "Free, made on this machine";
+  byId("start-note").textContent = paid.length ? `Uses credits of ${new Intl.ListFormat("en").format(paid)}` : "Free, made on this machine";
 }
 
 async function start(names = providers.chosen()) {

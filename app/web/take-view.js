@@ -19,7 +19,7 @@ function phaseOf({ job, sent, canceling }, label) {
     converting: "Preparing the files",
     uploading: `Sending the files to ${label}`,
     submitting: `Handing over to ${label}`,
-    waiting: `Waiting in the queue of ${label}`,
+    waiting: job.provider === "local" ? "Waiting for its turn" : `Waiting in the queue of ${label}`,
     rendering: "Rendering",
     archiving: "Saving the video",
     done: "Done",
@@ -70,7 +70,6 @@ export class TakeView {
     this.element.dataset.state = succeeded ? "success" : failed ? "failed" : "working";
     this.parts.title.textContent = take.house.label(take.provider);
     show(this.parts.working, !take.over, this.parts.close);
-    show(this.parts.backdrop, !succeeded);
     show(this.parts.verdict, failed);
     if (succeeded) this.#player.show();
     else if (failed) this.#drawVerdict();

@@ -6,7 +6,7 @@ const BAR = 3;
 const GAP = 2;
 
 /** Peaks (0..1) for words that nobody has spoken yet: the same text always looks the same. */
-export function peaksOfText(text, count = 72) {
+export function peaksOfText(text, count = 120) {
   const signs = [...(text || "…").toLowerCase()];
   return Array.from({ length: count }, (_, index) => {
     const sign = signs[Math.floor((index / count) * signs.length)];
@@ -47,6 +47,12 @@ function fit(canvas) {
   return { pen, width, height };
 }
 
+function between(peaks, place) {
+  const at = place * (peaks.length - 1);
+  const [low, high] = [peaks[Math.floor(at)], peaks[Math.ceil(at)]];
+  return low + (high - low) * (at % 1);
+}
+
 /** Bars around a middle line; those up to `done` (0..1) are in the accent colour. */
 export function drawBars(canvas, peaks, done = 0, glow = null) {
   const { pen, width, height } = fit(canvas);
@@ -57,7 +63,7 @@ export function drawBars(canvas, peaks, done = 0, glow = null) {
   for (let index = 0; index < bars; index += 1) {
     const place = (index + 0.5) / bars;
     const near = glow === null ? 0 : Math.max(0, 1 - Math.abs(place - glow) * 9);
-    const peak = peaks[Math.min(peaks.length - 1, Math.floor(place * peaks.length))];
+    const peak = between(peaks, place);
     const tall = Math.max(BAR, peak * height * (0.86 + near * 0.14));
     pen.fillStyle = place <= done || near > 0.35 ? lit : rest;
     pen.beginPath();
