@@ -1,0 +1,316 @@
+"""What visitors do in the studio, from a face to a video that plays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.pages import PHONE, Studio
+from tests.service import Service
+
+TEXT = "Please bring my mother a pie."
+
+
+def assert_plays(studio: Studio, take: Locator) -> None:
+    """The video moves, has a picture, and has sound."""
+    video = take.locator("video")
+    studio.until(lambda: video.evaluate("(video) => video.currentTime > 0.3"))
+    assert video.evaluate("(video) => video.videoWidth") > 0
+    studio.until(lambda: video.evaluate("(video) => video.webkitAudioDecodedByteCount > 0"))
+    assert video.evaluate("(video) => !video.muted && video.loop")
+
+
+def test_from_drop_to_a_playing_video(visit: Visit, photo: Path, speech: Path) -> None:
+    studio = visit()
+    studio.shot("empty")
+    studio.drop(studio.face, photo, "image/jpeg")
+    studio.drop(studio.speech, speech, "audio/wav")
+    expect(studio.face.get_by_role("img")).to_be_visible()
+    expect(studio.speech.get_by_text("0:0")).to_be_visible()
+    studio.shot("ready")
+    studio.start()
+    take = studio.succeeded()
+    assert_plays(studio, take)
+    expect(take.locator("[data-part=facts]")).to_contain_text("s of video")
+    studio.shot("success")
+
+
+def test_a_file_may_be_dropped_and_pasted_anywhere(visit: Visit, photo: Path, speech: Path) -> None:
+    studio = visit()
+    studio.drop(studio.page.locator("#stage"), speech, "audio/wav")
+    expect(studio.speech.get_by_text(speech.name)).to_be_visible()
+    paste(studio.page, photo)
+    expect(studio.face.get_by_text(photo.name)).to_be_visible()
+
+
+def paste(page: Page, path: Path) -> None:
+    page.evaluate(
+        """({ bytes, name }) => {
+            const clipboardData = new DataTransfer();
+            const file = new File([new Uint8Array(bytes)], name, { type: "image/jpeg" });
+            clipboardData.items.add(file);
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+        }""",
+        {"bytes": list(path.read_bytes()), "name": path.name},
+    )
+
+
+def test_a_photo_and_a_recording_of_oneself(visit: Visit) -> None:
+    studio = visit()
+    studio.page.get_by_role("button", name="Take a photo").click()
+    shoot = studio.page.get_by_role("button", name="Take it")
+    expect(shoot).to_be_enabled()
+    studio.shot("camera")
+    shoot.click()
+    expect(studio.face.get_by_text("photo.jpg")).to_be_visible()
+    studio.page.get_by_text("Record or choose").click()
+    studio.speech.get_by_role("button", name="Record").click()
+    expect(studio.speech.get_by_text("0:02")).to_be_visible()
+    studio.shot("recording")
+    studio.speech.get_by_role("button", name="Stop").click()
+    expect(studio.speech.get_by_text("recording.webm")).to_be_visible()
+    studio.start()
+    assert_plays(studio, studio.succeeded())
+
+
+def test_words_are_enough(visit: Visit, photo: Path, service: Service) -> None:
+    studio = visit()
+    studio.choose_face(photo)
+    studio.say(TEXT)
+    studio.page.get_by_label("Voice").select_option("Hannah")
+    studio.page.get_by_role("button", name="Listen").click()
+    expect(studio.speech.get_by_role("button", name="Stop")).to_be_visible()
+    studio.start()
+    assert_plays(studio, studio.succeeded())
+    assert_code_makes_the_same_request(studio, photo)
+
+
+def assert_code_makes_the_same_request(studio: Studio, photo: Path) -> None:
+    take = studio.takes.first
+    take.get_by_text("Code and JSON").click()
+    job = json.loads(take.locator("code").inner_text())
+    assert (job["job_id"], job["status"]) == (studio.job_id(), "success")
+    for language, words in {
+        "curl": [f"image=@{photo.name}", f"text={TEXT}", "voice=Hannah", "provider=local"],
+        "Python": ["httpx.post(", f'"text": "{TEXT}"'],
+        "JavaScript": ["new FormData()", f'form.append("text", "{TEXT}")'],
+    }.items():
+        take.get_by_text(language, exact=True).click()
+        for word in words:
+            expect(take.locator("code")).to_contain_text(word)
+    studio.shot("code")
+
+
+def test_a_sample_is_one_click_away(visit: Visit) -> None:
+    studio = visit()
+    studio.page.get_by_role("button", name="Try it with a sample").click()
+    grown = seen_to_grow(studio)
+    studio.succeeded()
+    assert len(grown) >= 3
+    assert grown == sorted(grown)
+
+
+def seen_to_grow(studio: Studio) -> list[int]:
+    """Every percentage that the progress bar shows, up to the end."""
+    bar = studio.takes.first.get_by_role("progressbar", include_hidden=True)
+    seen: list[int] = []
+    while studio.takes.first.get_attribute("data-state") == "working":
+        told = bar.get_attribute("aria-valuenow")
+        phase = studio.takes.first.locator("[data-part=phase]").inner_text()
+        if told and phase == "Rendering" and int(told) not in seen:
+            seen.append(int(told))
+            if len(seen) == 2:
+                studio.shot("working")
+        studio.page.wait_for_timeout(40)
+    return seen
+
+
+def test_a_reload_loses_nothing(visit: Visit, photo: Path, long_speech: Path) -> None:
+    studio = visit()
+    studio.choose_face(photo)
+    studio.choose_audio(long_speech)
+    studio.start()
+    job_id = studio.job_id()
+    studio.page.reload()
+    expect(studio.takes).to_have_count(1)
+    assert studio.job_id() == job_id
+    expect(studio.face.get_by_text(photo.name)).to_be_visible()
+    expect(studio.speech.get_by_text(long_speech.name)).to_be_visible()
+    take = studio.succeeded()
+    studio.page.reload()
+    expect(take.locator("video")).to_be_visible()
+
+
+def test_a_job_is_canceled(visit: Visit, photo: Path, long_speech: Path, service: Service) -> None:
+    studio = visit()
+    studio.choose_face(photo)
+    studio.choose_audio(long_speech)
+    studio.start()
+    job_id = studio.job_id()
+    studio.takes.first.get_by_role("button", name="Cancel").click()
+    assert "Canceled" in studio.failure()
+    assert service.client.get(f"/lipsync/{job_id}").json()["status"] == "canceled"
+    studio.shot("canceled")
+
+
+def test_a_video_is_saved_and_then_deleted(
+    visit: Visit, photo: Path, speech: Path, service: Service
+) -> None:
+    studio = visit()
+    studio.choose_face(photo)
+    studio.choose_audio(speech)
+    studio.start()
+    take = studio.succeeded()
+    job_id = studio.job_id()
+    with studio.page.expect_download() as saving:
+        take.get_by_role("link", name="Download").click()
+    assert saving.value.suggested_filename == f"{job_id}.mp4"
+    assert Path(saving.value.path()).read_bytes()[4:8] == b"ftyp"
+    item = studio.page.locator(f"[data-job={job_id}]")
+    expect(item.locator("img")).to_be_visible()
+    item.get_by_role("button", name="Delete").click()
+    studio.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(item).to_have_count(0)
+    expect(studio.takes).to_have_count(0)
+    assert service.client.get(f"/lipsync/{job_id}").status_code == 404
+
+
+def test_a_recent_video_is_looked_at_again(
+    visit: Visit, photo: Path, speech: Path, service: Service
+) -> None:
+    job_id = service.order(photo, speech).json()["job_id"]
+    studio = visit()
+    studio.page.locator(f"[data-job={job_id}]").get_by_role("button").first.click()
+    expect(studio.succeeded().locator("video")).to_be_visible()
+    assert studio.job_id() == job_id
+
+
+@pytest.mark.parametrize(
+    ("picture", "sound", "sentence"),
+    [
+        ("scenery", "speech", "No face was found in the image."),
+        ("photo", "silence", "No speech was found in the audio."),
+    ],
+)
+def test_what_is_wrong_is_said_in_sentences(
+    visit: Visit, request: pytest.FixtureRequest, picture: str, sound: str, sentence: str
+) -> None:
+    studio = visit()
+    studio.choose_face(request.getfixturevalue(picture))
+    studio.choose_audio(request.getfixturevalue(sound))
+    studio.start()
+    told = studio.failure()
+    assert sentence in told
+    assert "Use a" in told
+    studio.shot(f"failed-{picture}")
+
+
+def test_what_is_missing_is_said_where_it_is_missing(visit: Visit) -> None:
+    studio = visit()
+    studio.start()
+    expect(studio.face.get_by_role("alert")).to_have_text("Add a photo or a video of a face.")
+    expect(studio.speech.get_by_role("alert")).to_have_text("Type what the face should say.")
+    assert studio.page.evaluate("document.activeElement.closest('#face') !== null")
+    studio.shot("missing")
+
+
+def test_an_answer_that_is_lost_makes_no_second_job(
+    visit: Visit, photo: Path, speech: Path, service: Service
+) -> None:
+    studio = visit()
+    keys: list[str | None] = []
+
+    def lose_the_first_answer(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.fallback()
+        keys.append(route.request.headers.get("idempotency-key"))
+        if len(keys) > 1:
+            return route.continue_()
+        route.fetch()
+        return route.abort()
+
+    studio.page.route("**/lipsync", lose_the_first_answer)
+    before = newest(service)
+    studio.choose_face(photo)
+    studio.choose_audio(speech)
+    studio.page.get_by_role("button", name="Make the video").dblclick()
+    studio.succeeded()
+    assert len(keys) == 2
+    assert keys[0] == keys[1]
+    jobs = service.client.get("/lipsync").json()["jobs"]
+    assert [job["job_id"] for job in jobs[:2]] == [studio.job_id(), before]
+
+
+def newest(service: Service) -> Any:
+    jobs = service.client.get("/lipsync").json()["jobs"]
+    return jobs[0]["job_id"] if jobs else None
+
+
+def test_a_lost_connection_is_told_and_found_again(
+    visit: Visit, photo: Path, long_speech: Path
+) -> None:
+    studio = visit()
+    studio.choose_face(photo)
+    studio.choose_audio(long_speech)
+    studio.start()
+    studio.job_id()
+    studio.page.context.set_offline(True)
+    expect(studio.page.locator("#banner")).to_contain_text("You are offline.")
+    studio.shot("offline")
+    studio.page.context.set_offline(False)
+    expect(studio.page.locator("#banner")).to_be_hidden()
+    studio.succeeded()
+
+
+def test_the_keyboard_is_enough(visit: Visit) -> None:
+    studio = visit()
+    keys = studio.page.keyboard
+    focused(studio, "Skip to the stage", after="Tab")
+    focused(studio, "Use a sample", after="Tab")
+    keys.press("Enter")
+    expect(studio.face.get_by_text("grace-hopper.jpg")).to_be_visible()
+    studio.page.get_by_label("What to say").focus()
+    keys.type(TEXT)
+    focused(studio, "Make the video", after="Tab")
+    keys.press("Enter")
+    focused(studio, "Cancel", after="Tab")
+    keys.press("Space")
+    assert "Canceled" in studio.failure()
+
+
+def focused(studio: Studio, name: str, *, after: str, most: int = 25) -> None:
+    """Press a key until what is called so has the focus, and is seen to have it."""
+    for _ in range(most):
+        studio.page.keyboard.press(after)
+        told = studio.page.evaluate(
+            "() => { const at = document.activeElement; return [at.textContent.trim(),"
+            " getComputedStyle(at).outlineStyle]; }"
+        )
+        if told[0] == name:
+            assert told[1] == "solid"
+            return
+    raise AssertionError(f"{name} is out of reach of the {after} key")
+
+
+def test_a_phone_shows_it_all(visit: Visit, photo: Path) -> None:
+    studio = visit(viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=2)
+    studio.shot("phone-empty")
+    studio.choose_face(photo)
+    studio.say(TEXT)
+    studio.start()
+    studio.succeeded()
+    expect(studio.takes.first.locator("video")).to_be_in_viewport()
+    studio.shot("phone-success")
+    page = studio.page
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    small = page.evaluate(
+        """() => [...document.querySelectorAll("button, .button, .segments span, select")]
+            .filter((each) => each.checkVisibility() && each.getBoundingClientRect().height < 24)
+            .map((each) => each.textContent)"""
+    )
+    assert small == []
