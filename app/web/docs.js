@@ -21,7 +21,7 @@ async function open(key) {
   if (answer.status === 401) return refuse(key);
   if (key) localStorage.setItem(KEPT_AS, JSON.stringify(key));
   const ui = SwaggerUIBundle({
-    spec: { ...(await answer.json()), servers: [{ url: new URL(".", location).pathname.replace(/\/$/, "") || "/" }] },
+    spec: shown(await answer.json()),
     dom_id: "#swagger",
     presets: [SwaggerUIBundle.presets.apis],
     layout: "BaseLayout",
@@ -32,6 +32,19 @@ async function open(key) {
     validatorUrl: null,
     onComplete: () => key && ui.preauthorizeApiKey(SCHEME, key),
   });
+}
+
+/** The document as the page needs it: where the service is mounted, and no made-up values. */
+function shown(api) {
+  const mount = new URL(".", location).pathname.replace(/\/$/, "");
+  const forms = Object.values(api.paths)
+    .map((path) => path.post?.requestBody?.content["multipart/form-data"]?.schema.properties)
+    .filter(Boolean);
+  // Without an example the page would fill in "string" and 0, and send them.
+  for (const field of forms.flatMap(Object.values)) {
+    if (field.format !== "binary" && !field.enum) field.example ??= "";
+  }
+  return mount ? { ...api, servers: [{ url: mount }] } : api;
 }
 
 function refuse(key) {

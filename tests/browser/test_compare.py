@@ -1,0 +1,65 @@
+"""Several providers at work on the same input, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.service import Service
+
+WIDE = {"width": 1360, "height": 1100}
+
+
+def test_two_providers_side_by_side(
+    visit: Visit, hosted: Service, photo: Path, speech: Path
+) -> None:
+    studio = visit(hosted, viewport=WIDE)
+    page = studio.page
+    studio.choose_face(photo)
+    studio.choose_audio(speech)
+    page.get_by_text("Compare several").click()
+    page.get_by_role("checkbox", name="Magic Hour").check()
+    page.get_by_role("checkbox", name="Gooey.AI").uncheck()
+    studio.shot("compare-choose")
+    page.get_by_role("button", name="Make 2 videos").click()
+    expect(studio.takes).to_have_count(2)
+    studio.shot("compare-working")
+    for take in studio.takes.all():
+        studio.succeeded(take)
+    titles = studio.takes.locator("[data-part=title]").all_inner_texts()
+    assert titles == ["Magic Hour", "Local engine"]
+    page.get_by_role("button", name="Play all together").click()
+    videos = studio.takes.locator("video")
+    sounds = videos.evaluate_all("(all) => all.map((each) => each.muted)")
+    assert sounds == [False, True]
+    studio.shot("compare-success")
+
+
+def test_options_are_those_of_the_provider_and_are_sent(
+    visit: Visit, hosted: Service, photo: Path, speech: Path
+) -> None:
+    studio = visit(hosted)
+    page = studio.page
+    studio.choose_face(photo)
+    studio.choose_audio(speech)
+    page.get_by_role("radio", name="Gooey.AI").check()
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_label("Face padding top").fill("12")
+    page.get_by_label("Lipsync model").select_option("Wav2Lip")
+    studio.shot("options")
+    studio.start()
+    take = studio.succeeded()
+    take.get_by_text("Code and JSON").click()
+    take.get_by_text("curl", exact=True).click()
+    expect(take.locator("code")).to_contain_text('options={"face_padding_top":12}')
+
+
+def test_only_providers_that_take_orders_are_offered(visit: Visit) -> None:
+    studio = visit()
+    assert studio.page.locator(".choice").all_inner_texts()[0].startswith("Local engine")
+    expect(studio.page.locator(".choice")).to_have_count(1)
+    expect(studio.page.get_by_text("Compare several")).to_be_hidden()
+    studio.page.get_by_text("5 more can be set up").click()
+    expect(studio.page.get_by_text("GOOEY_API_KEY not configured.")).to_be_visible()
