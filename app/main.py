@@ -201,7 +201,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     rooms = _Rooms(settings, local)
     app = FastAPI(
         title="Lipsync Gateway",
-        description="One image (still or video) and one voice in, one talking video out.",
+        description=docs.DESCRIPTION,
         version="0.1.0",
         docs_url=None,
         redoc_url=None,

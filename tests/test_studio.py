@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -89,3 +90,41 @@ def test_the_sample_is_a_photo(client: httpx.Client) -> None:
 def test_a_page_answers_head(client: httpx.Client) -> None:
     answer = client.head("/")
     assert (answer.status_code, answer.content) == (200, b"")
+
+
+def test_everything_in_the_document_is_described(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    silent = [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, facts in schema.get("properties", {}).items()
+        if not facts.get("description")
+    ]
+    assert silent == []
+    tags = {tag["name"] for tag in document["tags"]}
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert operation["summary"], path
+            assert operation["description"], path
+            assert set(operation["tags"]) <= tags, path
+            assert all(given["description"] for given in operation.get("parameters", [])), path
+            assert problems_without_example(operation) == [], path
+
+
+def problems_without_example(operation: dict[str, Any]) -> list[str]:
+    return [
+        status
+        for status, response in operation["responses"].items()
+        if status >= "400" and "content" in response
+        for kind, content in response["content"].items()
+        if kind != "application/json" and not content.get("examples")
+    ]
+
+
+def test_a_problem_has_one_type_in_the_document(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                kinds = list(response.get("content", {}))
+                assert "application/problem+json" not in kinds or len(kinds) == 1, path

@@ -53,6 +53,7 @@ class Assets:
             "ETag": asset.etag,
             "Cache-Control": "no-cache",
             "Vary": "Accept-Encoding",
+            "X-Content-Type-Options": "nosniff",
             **(headers or {}),
         }
         if _knows(request, asset.etag):

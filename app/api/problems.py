@@ -11,7 +11,7 @@ from uuid import uuid4
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -36,17 +36,19 @@ log = structlog.get_logger(__name__)
 class Problem(BaseModel):
     """What every error answer looks like."""
 
-    type: str
-    title: str
-    status: int
-    detail: str
-    code: str
-    provider: str | None = None
-    job_id: str | None = None
-    retryable: bool = False
-    charged: Charged = Charged.NO
-    provider_error: dict[str, Any] | None = None
-    errors: list[dict[str, Any]] | None = None
+    type: str = Field(description="names the kind of problem")
+    title: str = Field(description="the kind of problem in a few words")
+    status: int = Field(description="the HTTP status")
+    detail: str = Field(description="one sentence: what is wrong and what to do")
+    code: str = Field(description="the kind of problem in one stable word")
+    provider: str | None = Field(None, description="who was to render")
+    job_id: str | None = Field(None, description="of the job that failed, or goes on")
+    retryable: bool = Field(False, description="whether the same request may succeed later")
+    charged: Charged = Field(Charged.NO, description="whether the provider took money")
+    provider_error: dict[str, Any] | None = Field(None, description="what the provider itself said")
+    errors: list[dict[str, Any]] | None = Field(
+        None, description="everything that is wrong with the request"
+    )
 
 
 class ProblemResponse(JSONResponse):

@@ -73,26 +73,26 @@ CANCELED = UNFINISHED | {
 class CostOut(BaseModel):
     """What a job costs in the provider's own unit; null where it is not known."""
 
-    estimated: float | None
-    charged: float | None
-    unit: str
+    estimated: float | None = Field(description="before the order was handed over")
+    charged: float | None = Field(description="what the provider says that it took")
+    unit: str = Field(description="`credits`, `USD` or whatever the provider counts in")
 
 
 class VendorError(BaseModel):
     """What the provider itself said."""
 
-    status: int | None
-    code: str | None
-    message: str
+    status: int | None = Field(description="its HTTP status")
+    code: str | None = Field(description="its own code")
+    message: str = Field(description="its own words")
 
 
 class JobError(BaseModel):
     """Why a job failed."""
 
-    code: str
-    detail: str
-    charged: Charged
-    provider_error: VendorError | None = None
+    code: str = Field(description="a stable word, as in the answer to a waiting caller")
+    detail: str = Field(description="one sentence")
+    charged: Charged = Field(description="whether the provider took money")
+    provider_error: VendorError | None = Field(None, description="what the provider itself said")
 
 
 class JobOut(BaseModel):
@@ -100,32 +100,38 @@ class JobOut(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"example": FINISHED})
 
-    job_id: str
-    status: State
-    provider: str
+    job_id: str = Field(description="names the job in every route")
+    status: State = Field(description="the last three are final")
+    provider: str = Field(description="who renders")
     video_url: str | None = Field(description="plays in a browser without credentials")
     download_url: str | None = Field(description="this service's own stable link")
     run_id: str | None = Field(description="the provider's own id of the run")
-    provider_url: str | None
-    message: str | None
+    provider_url: str | None = Field(description="the provider's web page of the run")
+    message: str | None = Field(description="what is happening, in a sentence")
     progress: float | None = Field(description="0..1, or null where it is not known")
-    phase: Phase
-    created_at: Moment
-    finished_at: Moment | None
-    duration_seconds: float | None
+    phase: Phase = Field(description="what is happening, in a word")
+    created_at: Moment = Field(description="when the order arrived")
+    finished_at: Moment | None = Field(description="when the job became final")
+    duration_seconds: float | None = Field(description="length of the video")
     file_size: int | None = Field(description="bytes")
-    content_type: str | None
-    expires_at: Moment | None
-    cost: CostOut | None
-    warnings: list[str]
-    error: JobError | None
+    content_type: str | None = Field(description="of the video")
+    expires_at: Moment | None = Field(
+        description="until when `video_url` works, where the provider tells"
+    )
+    cost: CostOut | None = Field(
+        description="in the provider's own unit; null where nothing is known"
+    )
+    warnings: list[str] = Field(
+        description="what the caller would want to know: what was converted, what came out shorter"
+    )
+    error: JobError | None = Field(description="why the job failed")
     gooey_url: str | None = Field(None, description="the same as provider_url, for Gooey.AI only")
 
 
 class JobsOut(BaseModel):
     """One page of jobs."""
 
-    jobs: list[JobOut]
+    jobs: list[JobOut] = Field(description="newest first")
     next_cursor: str | None = Field(description="leads to the next page; null on the last one")
 
 
@@ -173,30 +179,30 @@ def _moment(text: str | None) -> datetime | None:
 class TakesOut(BaseModel):
     """What a provider accepts as it is; everything else is converted first."""
 
-    image: bool
-    video: bool
-    formats: list[str]
-    max_seconds: float | None
-    max_bytes: int | None
-    max_side: int | None
+    image: bool = Field(description="still images")
+    video: bool = Field(description="videos of a face")
+    formats: list[str] = Field(description="containers of pictures, videos and audio")
+    max_seconds: float | None = Field(description="of audio")
+    max_bytes: int | None = Field(description="of a file")
+    max_side: int | None = Field(description="pixels")
 
 
 class ProviderOut(BaseModel):
     """One provider, and whether it can take orders."""
 
-    name: str
-    label: str
-    configured: bool
-    takes: TakesOut
+    name: str = Field(description="for the field `provider`")
+    label: str = Field(description="for people")
+    configured: bool = Field(description="whether it takes orders")
+    takes: TakesOut = Field(description="what it accepts as it is")
     options: dict[str, Any] = Field(description="JSON Schema of its options")
-    pricing: str | None
-    can_cancel: bool
-    docs_url: str | None
-    setup_hint: str | None
+    pricing: str | None = Field(description="with the date of the price")
+    can_cancel: bool = Field(description="whether work under way can be stopped there, too")
+    docs_url: str | None = Field(description="the provider's own documentation")
+    setup_hint: str | None = Field(description="what is missing before it takes orders")
 
 
 class ProvidersOut(BaseModel):
     """Every provider, in order of preference."""
 
-    providers: list[ProviderOut]
-    default: str
+    providers: list[ProviderOut] = Field(description="in order of preference")
+    default: str = Field(description="who renders when an order names nobody")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 Check = Callable[[], Awaitable[None]]
@@ -15,14 +15,16 @@ Check = Callable[[], Awaitable[None]]
 class Health(BaseModel):
     """That the service is alive."""
 
-    status: Literal["ok"] = "ok"
+    status: Literal["ok"] = Field("ok", description="always")
 
 
 class Readiness(BaseModel):
     """Whether the service can take work, and for each thing it needs, what is wrong with it."""
 
-    status: Literal["ready", "not_ready"]
-    checks: dict[str, str]
+    status: Literal["ready", "not_ready"] = Field(description="whether every check is ok")
+    checks: dict[str, str] = Field(
+        description="for each thing that work needs: `ok`, or what is wrong"
+    )
 
 
 def routes(checks: Mapping[str, Check]) -> APIRouter:

@@ -48,9 +48,9 @@ class VoiceOut(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    name: str
+    name: str = Field(description="for `name` and `voice`")
     language: str | None = Field(None, description="a tag of BCP 47; null: that of the text")
-    gender: Gender | None
+    gender: Gender | None = Field(description="how it sounds")
     provider: str | None = Field(None, description="the only one whose videos have it; null: any")
     sample: str | None = Field(None, description="a sentence to hear it by; null: not heard alone")
 
@@ -58,8 +58,8 @@ class VoiceOut(BaseModel):
 class VoicesOut(BaseModel):
     """Every voice that `text` can be said with."""
 
-    voices: list[VoiceOut]
-    default: str
+    voices: list[VoiceOut] = Field(description="those of this service, then those of providers")
+    default: str = Field(description="whose voice speaks when none is named")
 
 
 def routes(speaker: Speaker, providers: Providers) -> APIRouter:

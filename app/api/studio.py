@@ -35,7 +35,6 @@ def page_headers(**exceptions: str) -> dict[str, str]:
         "Referrer-Policy": "no-referrer",
         "Permissions-Policy": "camera=(self), microphone=(self), geolocation=(), payment=()",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "X-Content-Type-Options": "nosniff",
     }
 
 
@@ -52,10 +51,10 @@ def routes() -> APIRouter:
 
     @router.api_route(f"{FILES}/{_SAMPLE}", methods=["GET", "HEAD"])
     async def portrait(request: Request) -> Response:
-        return await sample.answer(request, sample_photo().name, headers)
+        return await sample.answer(request, sample_photo().name)
 
     @router.api_route(f"{FILES}/{{name}}", methods=["GET", "HEAD"])
     async def file(request: Request, name: str) -> Response:
-        return await assets.answer(request, name, headers)
+        return await assets.answer(request, name)
 
     return router

@@ -54,6 +54,9 @@ class Studio:
         self.speech.locator("input[type=file]").set_input_files(path)
         expect(self.speech.locator("[data-part=full]")).to_be_visible()
 
+    def provider(self, name: str) -> Locator:
+        return self.page.locator(f".choice input[value={name}]")
+
     def say(self, text: str) -> None:
         self.page.get_by_text("Type", exact=True).click()
         self.page.get_by_label("What to say").fill(text)

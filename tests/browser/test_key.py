@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
+from tests.browser.test_docs_page import tried
 from tests.service import Service
 
 KEY = "a-key-of-this-service"
@@ -50,9 +51,3 @@ def test_the_documentation_asks_for_the_key_and_uses_it(visit: Visit, guarded: S
     answer = tried(docs.page.locator("[id$=read_providers_get]"))
     expect(answer).to_contain_text('"name": "local"')
     docs.shot("docs-key")
-
-
-def tried(operation):  # type: ignore[no-untyped-def]
-    operation.locator("button").first.click()
-    operation.get_by_role("button", name="Execute").click()
-    return operation.locator(".live-responses-table")

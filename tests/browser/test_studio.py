@@ -274,7 +274,7 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     keys.press("Enter")
     expect(studio.face.get_by_text("grace-hopper.jpg")).to_be_visible()
     studio.page.get_by_label("What to say").focus()
-    keys.type(TEXT)
+    keys.type(" ".join([TEXT] * 4))
     focused(studio, "Make the video", after="Tab")
     keys.press("Enter")
     focused(studio, "Cancel", after="Tab")

@@ -1,0 +1,33 @@
+"""What the page weighs, and how soon it is seen; ``-s`` prints the figures."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from tests.browser.conftest import Visit
+
+MOST_BYTES = 60_000
+SOON_ENOUGH = 300.0
+"""Milliseconds to the first paint."""
+VISITS = 5
+
+_SIZES = """() => performance.getEntries()
+    .filter((entry) => ["navigation", "resource"].includes(entry.entryType))
+    .map((entry) => [entry.name, entry.transferSize])"""
+_FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+
+
+def test_the_page_is_light_and_seen_at_once(visit: Visit) -> None:
+    studio = visit()
+    sizes = dict(studio.page.evaluate(_SIZES))
+    paints = []
+    for _ in range(VISITS):
+        studio.page.reload()
+        paints.append(studio.until(lambda: studio.page.evaluate(_FIRST_PAINT)))
+    own = [size for name, size in sizes.items() if "/studio/" in name or name.endswith("/")]
+    print(f"\n{sum(own):,} bytes in {len(own)} files, headers counted;", end=" ")
+    print(f"{sum(sizes.values()):,} with what the service told about itself")
+    print(f"first paint {median(paints):.0f} ms (median of {VISITS}), {max(paints):.0f} at most")
+    assert len(own) > 20
+    assert sum(own) <= MOST_BYTES
+    assert min(paints) <= SOON_ENOUGH
