@@ -150,7 +150,7 @@ class Hooks:
                 await deliveries.drop(connection, delivery.job_id)
             return
         outcome, pause = await self._tell(job, job.callback_url, delivery)
-        log.info("a webhook", job_id=job.id, attempt=delivery.attempt, outcome=outcome)
+        log.info("a webhook was tried", job_id=job.id, attempt=delivery.attempt, outcome=outcome)
         due_at = None if pause is None else self._now() + pause
         async with self._engine.begin() as connection:
             await deliveries.settle(connection, delivery, outcome=outcome, due_at=due_at)

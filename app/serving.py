@@ -127,6 +127,8 @@ def _log(settings: Settings) -> None:
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
     # It would write in a shape of its own, unless somebody listens already.
     logging.getLogger("dbos").addHandler(logging.NullHandler())
+    # It would write down every address it asks, and what callers and vendors put into them.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

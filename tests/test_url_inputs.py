@@ -1,4 +1,4 @@
-"""Faces and voices that the gateway fetches itself, and addresses at which it does not look."""
+"""What the gateway fetches itself: faces, voices, results; and addresses it does not look at."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from app.errors import UnsupportedAudio, UnsupportedImage
 from tests.service import ORIGIN, Service, assert_problem
+from tests.standin import RunningStandIn
 from tests.test_problems import nothing_is_left
 from tests.web import Page, WebServer
 
@@ -174,3 +175,17 @@ def test_what_was_fetched_is_looked_into_like_any_other(
     problem = assert_problem(answer, 400, "unsupported_audio")
     assert problem["detail"] == UnsupportedAudio().detail
     nothing_is_left(lan, answer)
+
+
+def test_a_result_is_not_fetched_from_inside(tmp_path: Path, photo: Path, speech: Path) -> None:
+    with (
+        RunningStandIn(tmp_path) as standin,
+        Service(tmp_path, **standin.settings | {"ALLOW_PRIVATE_URLS": "false"}) as gateway,
+    ):
+        job = gateway.order(photo, speech, provider="gooey").json()
+        (order,) = standin.seen()["orders"]
+    assert job["status"] == "success"
+    assert job["download_url"] is None
+    (warning,) = job["warnings"]
+    assert warning.endswith("The address is in a private network.")
+    assert order["downloads"] == 0

@@ -400,10 +400,11 @@ def command(service: Service) -> str:
 def test_the_webhook_holds_the_job_resource(
     lan: Service, web: WebServer, photo: Path, speech: Path
 ) -> None:
-    web.pages["/done"] = Page()
-    answer = lan.order(photo, speech, callback_url=f"{web.url}/done")
+    path = "/done?token=a-secret"
+    web.pages[path] = Page()
+    answer = lan.order(photo, speech, callback_url=f"{web.url}{path}")
     assert answer.status_code == 200, answer.text
-    (request,) = web.heard_of("/done", 1)
+    (request,) = web.heard_of(path, 1)
     message = Webhook(command(lan)).verify(request.body, request.headers)
     assert message["type"] == "lipsync.succeeded"
     job_id = answer.json()["job_id"]
@@ -411,8 +412,9 @@ def test_the_webhook_holds_the_job_resource(
     again = lan.client.post(f"/lipsync/{job_id}/webhook/replay")
     assert again.status_code == 202
     assert again.json()["job_id"] == job_id
-    _, second = web.heard_of("/done", 2)
+    _, second = web.heard_of(path, 2)
     assert second.headers["webhook-id"] == request.headers["webhook-id"]
+    assert "a-secret" not in lan.log.read_text()
 
 
 def test_a_webhook_outlives_the_service(tmp_path: Path, scenery: Path, speech: Path) -> None:
