@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import claims, deliveries
 from app.claims import Claim
@@ -23,6 +24,7 @@ from app.database import METADATA, Database
 from app.errors import Overloaded
 from app.hints import CANCEL, DELIVERY, JOB, LOOK, ROOM, Hints
 from app.model import Allowance, Job, Kind, Media, Phase, State, Video
+from app.recent import Recent
 from app.replicas import LIVING
 
 ONLY = "local"
@@ -67,6 +69,8 @@ _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 _FINAL = [state for state in State if state.final]
 _UNFINISHED = _jobs.c.state.in_([state for state in State if not state.final])
 _COUNT = sa.select(sa.func.count()).select_from(_jobs).where(_UNFINISHED)
+RECENT = 10_000
+"""Jobs that one process may have under way: each is read over and over by whoever waits for it."""
 BUSY_FOR = 10
 """Seconds after which a caller may find room again."""
 
@@ -100,6 +104,7 @@ class Store:
         self._ended = ended
         self._root = root
         self._adding = asyncio.Lock()
+        self._recent = Recent(0 if database.shared else RECENT)
         self.owner = owner
         self.hints = hints or Hints()
 
@@ -131,10 +136,12 @@ class Store:
 
     async def find(self, job_id: str) -> Job | None:
         """The job as it stands, or None."""
+        if known := self._recent.find(job_id):
+            return known
         async with self._engine.connect() as connection:
             rows = await connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id))
             row = rows.mappings().one_or_none()
-        return self._job(row) if row else None
+        return self._recent.keep(self._job(row)) if row else None
 
     async def surely(self, job_id: str) -> Job | None:
         """The job as it stands, however long the database is away."""
@@ -204,13 +211,16 @@ class Store:
         async with self._engine.begin() as connection:
             if allowance:
                 await self._database.exclusively(connection, f"submit {allowance.providers}")
-            made = (await connection.execute(change.where(*may, *room))).rowcount > 0
-            await self._database.hint(connection, JOB, job_id)
+            row = await _changed(connection, change.where(*may, *room))
+            if row:
+                await self._database.hint(connection, JOB, job_id)
             seen = await connection.execute(sa.select(_jobs.c.submitting_at).where(*may))
             before = seen.one_or_none()
-        self.hints.tell(JOB, job_id)
+        if row:
+            self._recent.keep(self._job(row))
+            self.hints.tell(JOB, job_id)
         # The same moment means that it was recorded by a first attempt whose answer was lost.
-        if made or (before and before.submitting_at == moment):
+        if row or (before and before.submitting_at == moment):
             return Intent.MADE
         return Intent.WAIT if before and before.submitting_at is None else Intent.REFUSED
 
@@ -259,6 +269,7 @@ class Store:
             if removed:
                 await claims.drop(connection, job_id)
                 await deliveries.drop(connection, job_id)
+        self._recent.forget(job_id)
         return removed
 
     async def look_at(self, providers: Sequence[str], run_id: str) -> None:
@@ -287,8 +298,9 @@ class Store:
         )
         change = sa.update(_jobs).where(_jobs.c.id.in_(orphans)).values(owner=self.owner)
         async with self._engine.begin() as connection:
-            adopted = await connection.execute(change.returning(_jobs.c.id))
-            return sorted(adopted.scalars())
+            adopted = sorted((await connection.execute(change.returning(_jobs.c.id))).scalars())
+        self._recent.clear()
+        return adopted
 
     @property
     def _mine(self) -> sa.ColumnElement[bool]:
@@ -304,14 +316,16 @@ class Store:
         change = sa.update(_jobs).where(_jobs.c.id == job_id, *conditions)
         change = change.values({**values, "revision": _jobs.c.revision + 1})
         async with self._engine.begin() as connection:
-            written = (await connection.execute(change)).rowcount > 0
-            ended = written and values.get("state") in _FINAL
+            row = await _changed(connection, change)
+            ended = row and values.get("state") in _FINAL
             announced = ended and await deliveries.announce(connection, _to_be_told_of(job_id))
             for topic in topics:
                 await self._database.hint(connection, topic, job_id)
+        if row:
+            self._recent.keep(self._job(row))
         for topic in (*topics, *((DELIVERY,) if announced else ())):
             self.hints.tell(topic, job_id)
-        return written
+        return row is not None
 
     async def count_unfinished(self) -> int:
         """How many jobs are not final yet."""
@@ -393,6 +407,12 @@ class Store:
             return None
         known = {"path": self._root / facts["path"], "kind": Kind(facts["kind"])}
         return Media(**{**facts, **known})
+
+
+async def _changed(connection: AsyncConnection, change: sa.Update) -> Mapping[Any, Any] | None:
+    """The row as a change left it, or None where there was nothing to change."""
+    rows = await connection.execute(change.returning(*_jobs.c))
+    return rows.mappings().one_or_none()
 
 
 def _to_be_told_of(job_id: str) -> sa.Select[tuple[str]]:

@@ -158,7 +158,7 @@ def _serve(pipe: Connection, memory: int) -> None:
     while True:
         try:
             function, args, reports = pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             return
         if reports:
             args = (*args, lambda *news: pipe.send(("report", news)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,3 +56,50 @@ async def test_an_order_is_announced_once(store: Store) -> None:
     assert job.submitting_at is not None
     assert await store.intend("lsj_1") is Intent.REFUSED
     assert await store.find("lsj_1") == job
+
+
+async def test_what_was_read_or_written_is_known_as_it_stands(store: Store, tmp_path: Path) -> None:
+    """One process reads what it knows itself; what another one finds in the file is the same."""
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}")
+    for change in (_nothing, _progress, _intent, _wish, _end, _expiry):
+        await change(store)
+        fresh = Store(database, root=tmp_path)
+        assert await store.find("lsj_1") == await fresh.find("lsj_1"), change
+    assert await store.remove("lsj_1")
+    assert await store.find("lsj_1") is None
+    await database.close()
+
+
+async def test_readers_and_writers_at_once_end_with_what_was_written_last(store: Store) -> None:
+    changes = [store.save("lsj_1", progress=number / 100) for number in range(100)]
+    reads = [store.find("lsj_1") for _ in range(100)]
+    await asyncio.gather(*(each for pair in zip(changes, reads, strict=True) for each in pair))
+    job = await store.find("lsj_1")
+    assert job is not None
+    assert job.revision == 100
+    assert job.progress == 0.99
+
+
+async def _nothing(_store: Store) -> None:
+    pass
+
+
+async def _progress(store: Store) -> None:
+    assert await store.save("lsj_1", progress=0.5, warnings=("Slow.",))
+
+
+async def _intent(store: Store) -> None:
+    assert await store.intend("lsj_1") is Intent.MADE
+
+
+async def _wish(store: Store) -> None:
+    assert await store.ask_cancel("lsj_1")
+
+
+async def _end(store: Store) -> None:
+    now = datetime.now(UTC)
+    assert await store.save("lsj_1", state=State.CANCELED, message="Over.", finished_at=now)
+
+
+async def _expiry(store: Store) -> None:
+    assert await store.expire("lsj_1")
