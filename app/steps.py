@@ -276,7 +276,8 @@ class Steps:
 
     async def keep(self, job: Job, _watch: Watch) -> None:
         """Have a copy of our own of what came out, and say what is not as it should be."""
-        await self._note(job, Phase.ARCHIVING)
+        if job.phase is not Phase.ARCHIVING:
+            await self._note(job, Phase.ARCHIVING)
         await self._tools.results.keep(job)
 
     async def _end(self, job: Job, error: LipSyncError) -> None:
@@ -308,7 +309,7 @@ class Steps:
         cost = dict(job.cost or {}) | {"charged": update.charged}
         await self._save(
             job,
-            phase=update.phase,
+            phase=Phase.ARCHIVING if update.state is State.SUCCESS else update.phase,
             progress=update.progress,
             message=update.message,
             video=update.video,
