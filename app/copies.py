@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from app.database import METADATA, Database
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 3600.0
 """Seconds before the next attempt: twice as many each time, up to this."""
-CLAIMED_FOR = 900.0
+CLAIMED_FOR = 300.0
 """Seconds that one process has for an attempt before another may try."""
 _LOOK_AGAIN = 60.0
 """Seconds after which it is looked for what other processes left."""
@@ -45,13 +46,14 @@ class LateCopy:
 class Copies:
     """The list of late copies. It outlives the process; of several processes one tries each."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
         self._engine = database.engine
+        self._now = now
         self._news = asyncio.Event()
 
     async def add(self, job_id: str, warning: str, *, until: datetime) -> None:
         """Have a copy tried from soon on until a moment. What is listed already stays."""
-        due_at = time.time() + FIRST_PAUSE
+        due_at = self._now() + FIRST_PAUSE
         row = LateCopy(job_id, due_at, until.timestamp(), 0, warning)
         with contextlib.suppress(sa.exc.IntegrityError):
             async with self._engine.begin() as connection:
@@ -61,7 +63,7 @@ class Copies:
 
     async def claim(self) -> LateCopy | None:
         """The copy that has been due for longest, for this process alone; None where none is."""
-        now = time.time()
+        now = self._now()
         due = sa.select(_copies).where(_copies.c.due_at <= now).order_by(_copies.c.due_at)
         async with self._engine.begin() as connection:
             row = (await connection.execute(due.limit(1))).mappings().one_or_none()
@@ -76,7 +78,7 @@ class Copies:
 
     async def postpone(self, late: LateCopy) -> bool:
         """Have it tried again later. False, and given up, when its time is over."""
-        due_at = time.time() + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (late.tries + 1))
+        due_at = self._now() + min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (late.tries + 1))
         if due_at > late.until:
             await self.remove(late.job_id)
             return False
@@ -94,7 +96,7 @@ class Copies:
         """Wait until another copy may be due."""
         async with self._engine.connect() as connection:
             due_at = (await connection.execute(sa.select(sa.func.min(_copies.c.due_at)))).scalar()
-        pause = _LOOK_AGAIN if due_at is None else max(0.0, due_at - time.time())
+        pause = _LOOK_AGAIN if due_at is None else max(0.0, due_at - self._now())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(pause, _LOOK_AGAIN)):
                 await self._news.wait()

@@ -13,7 +13,7 @@ import httpx
 from tests.service import free_port
 
 BUCKET = "results"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 class RunningBucket:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 FINAL = ("success", "failed", "canceled")
 
 

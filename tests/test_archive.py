@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +196,34 @@ def test_a_download_that_went_wrong_is_noticed(
     assert job["warnings"] == []
     kept = gateway.client.get(job["download_url"]).content
     assert kept == httpx.get(job["video_url"]).content
+
+
+@pytest.mark.parametrize(
+    ("kind", "warnings"),
+    [
+        ("mute", [r"The video has no sound\."]),
+        ("short", [r"The video is 1\.\d seconds long, shorter than the audio \(\d\.\d\)\. \w+"]),
+        ("long", [r"The video is \d\.\d seconds long, longer than the audio \(\d\.\d\)\."]),
+        ("webm", []),
+    ],
+)
+def test_what_is_not_as_it_should_be_is_told(
+    gateway: Service,
+    standin: RunningStandIn,
+    photo: Path,
+    speech: Path,
+    kind: str,
+    warnings: list[str],
+) -> None:
+    standin.fail("gooey", "download", kind)
+    job = gateway.order(photo, speech, provider="gooey").json()
+    assert len(job["warnings"]) == len(warnings)
+    assert all(map(re.match, warnings, job["warnings"]))
+    suffix = "webm" if kind == "webm" else "mp4"
+    assert job["content_type"] == f"video/{suffix}"
+    answer = gateway.client.head(job["download_url"])
+    assert answer.headers["content-type"] == f"video/{suffix}"
+    assert f'.{suffix}"' in answer.headers["content-disposition"]
 
 
 def test_a_copy_comes_late_even_after_a_kill(

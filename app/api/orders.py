@@ -89,17 +89,12 @@ class Counter:
             form = await receive(request, self._slots(folder))
             taken = await self._take(request, job_id, form, key)
         except Exception:
-            await self._forget(job_id)
+            await self.archive.close(job_id)
             await drain(request)
             raise
         if taken.replayed:
-            await self._forget(job_id)
+            await self.archive.close(job_id)
         return taken
-
-    async def _forget(self, job_id: str) -> None:
-        # What went wrong with the order matters more than what was left in a storage that is down.
-        with suppress(StorageUnavailable):
-            await self.archive.discard(job_id)
 
     def _slots(self, folder: Path) -> dict[str, Slot]:
         return {
@@ -114,10 +109,8 @@ class Counter:
         if claim and (earlier := await self._earlier(claim)):
             return Taken(earlier, fields.wait, replayed=True)
         job = await self._job(request, job_id, form, fields)
-        # Whoever carries the job out may be another process, with another disk.
-        await self.archive.keep(job_id, job.face.path, job.audio.path)
         try:
-            await self.store.add(job, claim)
+            await self._record(job, claim)
         except KeyTaken:
             # Somebody who sent the same order at the same time was a little faster.
             assert claim is not None
@@ -125,6 +118,18 @@ class Counter:
             assert earlier is not None
             return Taken(earlier, fields.wait, replayed=True)
         return Taken(job, fields.wait)
+
+    async def _record(self, job: Job, claim: Claim | None) -> None:
+        """Keep what was sent, and record the job. Raises KeyTaken, and StorageUnavailable."""
+        try:
+            # Whoever carries the job out may be another process, with another disk.
+            await self.archive.keep(job.id, job.face.path, job.audio.path)
+            await self.store.add(job, claim)
+        except Exception:
+            # What went wrong matters more than what is left in a storage that is down.
+            with suppress(StorageUnavailable):
+                await self.archive.discard(job.id)
+            raise
 
     async def _earlier(self, claim: Claim) -> Job | None:
         """The job that the key stands for already. Raises IdempotencyKeyReused."""

@@ -9,7 +9,7 @@
   ``at`` is upload, put, submit, status, result or download, and ``kind`` one of 401, 402, 403_auth,
   403_credits, 422, 429, 500, 502, 503, 504, html, truncated, reset_before, hang; at submit also
   reset_after_acceptance; at status also unknown_word, no_url, failed; at download also cut, in
-  the middle, and expired, until the order is asked after again.
+  the middle, expired, until the order is asked after again, and mute, short, long and webm.
 - ``DELETE /_fault?provider=…`` takes back those that did not strike yet, of all or of one.
 """
 
@@ -28,7 +28,7 @@ from tests.service import free_port
 from tests.vendors import VENDORS
 from tests.vendors.base import KEY
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class RunningStandIn:

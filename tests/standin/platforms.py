@@ -35,6 +35,13 @@ PREFIXES = {
 }
 """Where the platforms' addresses are found here; what is put somewhere is kept as a file."""
 RESULTS = "/files/results/"
+ODD_VIDEOS = {
+    "mute": Recipe("libx264"),
+    "short": Recipe("libx264", "aac", seconds=0.5),
+    "long": Recipe("libx264", "aac", seconds=1.5),
+    "webm": Recipe("libvpx-vp9", "libopus"),
+}
+"""Results that are not as they should be, or just as other people's are; by the audio's length."""
 RETRY_AFTER = "0.25"
 """Seconds that a 429 asks for, which tests can wait."""
 
@@ -257,6 +264,8 @@ class StandIn:
     async def _result(self, order: Order, kind: str) -> Response:
         await self._dawdle()
         video = await asyncio.to_thread(self._video, order)
+        if kind in ODD_VIDEOS:
+            return FileResponse(await asyncio.to_thread(self._odd_video, order, kind))
         if kind == "cut":
             return CutOff(video.read_bytes(), media_type="video/mp4")
         if kind:
@@ -274,6 +283,12 @@ class StandIn:
             record(own, Recipe("libx264", "aac", seconds=sound_seconds(order.files)))
             own.replace(path)
         return path
+
+    def _odd_video(self, order: Order, kind: str) -> Path:
+        recipe = ODD_VIDEOS[kind]
+        seconds = recipe.seconds * sound_seconds(order.files)
+        path = self.folder / f"{order.job}-{kind}.{'webm' if kind == 'webm' else 'mp4'}"
+        return record(path, replace(recipe, seconds=seconds))
 
     def _kept(self, address: str, data: bytes) -> File:
         digest = hashlib.sha256(data).hexdigest()
