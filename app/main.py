@@ -298,17 +298,18 @@ def _face_models(local: LocalConfig) -> Path:
 
 
 def _providers(settings: Settings, local: Local, http: httpx.AsyncClient) -> Providers:
-    hosted = [kind(read(kind.config), http) for kind in HTTP_PROVIDERS]
+    hosted = [kind(read(kind.config), http, RealClock()) for kind in HTTP_PROVIDERS]
     every = [*hosted, local]
     names = [provider.name for provider in every]
     known = ", ".join(names)
     if settings.default_provider not in (*names, AUTO):
         raise SettingsError(f"DEFAULT_PROVIDER: this must be {AUTO} or one of {known}.")
-    if unknown := set(settings.provider_order) - set(names):
+    order = settings.provider_order or [provider.name for provider in hosted]
+    if unknown := set(order) - set(names):
         raise SettingsError(
             f"PROVIDER_ORDER: there is no {', '.join(sorted(unknown))}. Known: {known}."
         )
-    providers = Providers(every, default=settings.default_provider, order=settings.provider_order)
+    providers = Providers(every, default=settings.default_provider, order=order)
     try:
         providers.choose(None)
     except ProviderNotConfigured as problem:

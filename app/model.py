@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -107,6 +107,12 @@ class Takes:
     """Whether it reads whatever the gateway reads: then nothing is converted at all."""
     sync_modes: frozenset[SyncMode] = frozenset()
     """Those that the provider carries out itself; the others are carried out before."""
+
+    @classmethod
+    def of(cls, *, images: str = "", videos: str, audios: str, **limits: Any) -> Takes:
+        """The containers in words: ``Takes.of(videos="mp4 mov", audios="mp3 wav")``."""
+        taken = [frozenset(names.split()) for names in (images, videos, audios)]
+        return cls(taken[0], taken[1], taken[2], **limits)
 
 
 @dataclass(frozen=True, slots=True)

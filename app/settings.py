@@ -45,13 +45,7 @@ class Settings(BaseSettings):
     model_config = FROM_ENVIRONMENT
 
     default_provider: str = "auto"
-    provider_order: Words = (
-        "gooey",
-        "magic_hour",
-        "aiml_pixverse",
-        "fal_sync_lipsync",
-        "fal_lipsync",
-    )
+    provider_order: Words = ()
     lipsync_timeout_seconds: PositiveFloat = 120
     job_timeout_seconds: PositiveFloat = 1800
     data_dir: Path = Path("./data")

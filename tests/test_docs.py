@@ -156,12 +156,6 @@ def test_every_code_provider_and_option_is_in_the_readme() -> None:
     assert not {word for word in words if f"`{word}`" not in README}
 
 
-def test_auto_knows_every_provider() -> None:
-    assert sorted(Settings.model_fields["provider_order"].default) == sorted(
-        provider.name for provider in HTTP_PROVIDERS
-    )
-
-
 def test_every_route_is_in_the_readme(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert not {path for path in paths if path not in README}

@@ -15,6 +15,7 @@ import pytest
 from app.errors import LipSyncError
 from app.media.probe import probe_audio, probe_face
 from app.model import Media, Order, Phase, State, Ticket, Update
+from app.polling import RealClock
 from app.providers import HTTP_PROVIDERS
 from app.providers.http import HttpProvider
 from tests.media.samples import Recipe, make, record
@@ -52,7 +53,7 @@ async def make_provider(
     for name, value in standin.settings.items():
         monkeypatch.setenv(name, value)
     async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
-        yield lambda kind: kind(kind.config(_env_file=None), client)
+        yield lambda kind: kind(kind.config(_env_file=None), client, RealClock())
 
 
 async def submit(provider: Provider, face: Media, audio: Media) -> Ticket:

@@ -107,5 +107,5 @@ class Providers:
         if not isinstance(provider, HttpProvider) or provider.allowance is None:
             return None
         others = [each for each in self.by_name.values() if isinstance(each, HttpProvider)]
-        sharing = [each.name for each in others if each.key_variable == provider.key_variable]
+        sharing = [each.name for each in others if each.key_variable() == provider.key_variable()]
         return replace(provider.allowance, providers=tuple(sharing))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Any, ClassVar
+from typing import Any
 
 from app.errors import Charged, TooLarge
-from app.model import Media, Order, Phase, State, Takes, Ticket, Update
+from app.model import Media, Order, Phase, Takes, Ticket, Update
 from app.polling import Pace
-from app.providers.base import Note, Options
-from app.providers.http import Amount, Answer, HttpConfig, HttpProvider, at, mime
+from app.providers.answers import Amount, Answer, at, words
+from app.providers.base import Note
+from app.providers.config import HttpConfig
+from app.providers.http import HttpProvider
 from app.providers.refusals import words_in
+from app.providers.uploads import mime
 from app.voices import HostedVoice
 
 PATH = "/v2/video/generations"
@@ -40,35 +43,25 @@ class PixVerse(HttpProvider[Config]):
 
     name = "aiml_pixverse"
     label = "AIML API (PixVerse)"
-    key_variable = "AIML_API_KEY"
     keys_url = "https://aimlapi.com"
     docs_url = "https://docs.aimlapi.com/api-references/video-models/pixverse/lip-sync"
     config = Config
-    options = Options
     pace = Pace(interval=1, overhead=20, per_second=2)
     failure_costs = Charged.NO
-    takes = Takes(
-        images=frozenset(),
-        videos=frozenset({"mp4", "mov"}),
-        audios=frozenset({"mp3", "wav"}),
-        max_seconds=30,
-        max_bytes=50_000_000,
-        max_side=1920,
+    takes = Takes.of(
+        videos="mp4 mov", audios="mp3 wav", max_seconds=30, max_bytes=50_000_000, max_side=1920
+    )
+    words = words(
+        queued="waiting queued",
+        working="active generating",
+        success="completed succeeded",
+        failed="error",
     )
     voices = (
         *(HostedVoice(name, "female") for name in WOMEN.split()),
         *(HostedVoice(name, "male") for name in MEN.split()),
         HostedVoice("Auto"),
     )
-    words: ClassVar = {
-        "waiting": State.QUEUED,
-        "queued": State.QUEUED,
-        "active": State.PROCESSING,
-        "generating": State.PROCESSING,
-        "completed": State.SUCCESS,
-        "succeeded": State.SUCCESS,
-        "error": State.FAILED,
-    }
 
     def refuse(self, order: Order) -> None:
         """Without a link of our own, a file must fit into the order."""

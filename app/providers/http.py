@@ -8,21 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 import httpx
-from pydantic import (
-    AliasPath,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PositiveInt,
-    SecretStr,
-)
-from pydantic_settings import BaseSettings
+from pydantic import AliasPath
 
 from app.errors import (
     BadAnswer,
@@ -35,73 +25,34 @@ from app.errors import (
     ProviderUnavailable,
     VendorWords,
 )
-from app.model import Allowance, Kind, Media, Phase, State, Update, Video
-from app.providers.base import Provider
+from app.model import Allowance, Media, Phase, State, Update, Video
+from app.polling import Clock, Pace
+from app.providers.answers import Answer
+from app.providers.base import Options, Provider
+from app.providers.config import HttpConfig
 from app.providers.prices import price_of
 from app.providers.refusals import clean, holds, meaning, words_of
-from app.settings import FROM_ENVIRONMENT, RateLimit
+from app.providers.uploads import blocks
 
-A = TypeVar("A", bound="Answer")
-C = TypeVar("C", bound="HttpConfig")
+A = TypeVar("A", bound=Answer)
+C = TypeVar("C", bound=HttpConfig)
 
-_PAUSES = (0.2, 1.0)
+PAUSES = (0.2, 1.0)
 """Seconds before a connection that was never made is tried again: nothing was sent or paid."""
 CONNECTIONS = 20
 """To one vendor at a time."""
-_BLOCK = 1 << 20
 _NOTHING = VendorWords("")
 _WITHOUT_KEY: Mapping[int, type[LipSyncError]] = {401: ProviderError, 403: ProviderError}
 """An address for uploads that refuses has expired: it was never shown a key to refuse."""
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
-class HttpConfig(BaseSettings):
-    """A vendor's settings; a subclass's ``env_prefix`` begins the names of their variables."""
-
-    model_config = FROM_ENVIRONMENT
-
-    api_key: SecretStr | None = None
-    api_key_file: Path | None = None
-    base_url: str
-    concurrency: PositiveInt | None = None
-    rate_limit: RateLimit | None = None
-
-    @property
-    def key(self) -> str:
-        """The key, from its variable or its file; empty when there is none."""
-        if self.api_key:
-            return self.api_key.get_secret_value().strip()
-        return self.api_key_file.read_text().strip() if self.api_key_file else ""
-
-
-def _sum(value: object) -> float | None:
-    with suppress(ValueError, TypeError):
-        found = float(str(value))
-        return found if 0 <= found < float("inf") else None
-    return None
-
-
-Amount = Annotated[float | None, BeforeValidator(_sum)]
-"""What was charged, as a vendor tells it: no video is lost for a sum that is none."""
-
-
-class Answer(BaseModel):
-    """A vendor's reply: only the fields that matter, and lenient about all others."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-def at(*path: str | int) -> Any:
-    """A field that stands somewhere inside the reply: ``url: str | None = at("video", "url")``."""
-    first, *rest = path
-    return Field(default=None, validation_alias=AliasPath(str(first), *rest))
-
-
 class HttpProvider(Provider, Generic[C]):
     """A vendor behind an HTTP API. Its key goes to ``base_url``'s own origin and nowhere else."""
 
     config: type[C]
-    key_variable: ClassVar[str]
+    options = Options
+    pace = Pace(interval=1, overhead=20, per_second=3)
     keys_url: ClassVar[str]
     """Where one gets a key."""
     takes_money = True
@@ -119,7 +70,8 @@ class HttpProvider(Provider, Generic[C]):
     Elsewhere an order that was taken was paid for, and the account ran out after it.
     """
 
-    def __init__(self, config: C, http: httpx.AsyncClient) -> None:
+    def __init__(self, config: C, http: httpx.AsyncClient, clock: Clock) -> None:
+        self._clock = clock
         self.price = price_of(self.name)
         self._config = config
         self._key = config.key
@@ -137,12 +89,18 @@ class HttpProvider(Provider, Generic[C]):
         orders, seconds = (rate.amount, rate.get_expiry()) if rate else (None, 0)
         return Allowance((self.name,), at_once, orders, seconds)
 
+    @classmethod
+    def key_variable(cls) -> str:
+        """The variable that holds the key."""
+        key = cls.config.model_fields["api_key"].validation_alias
+        return str(key or f"{cls.config.model_config['env_prefix']}API_KEY")
+
     @property
     def setup_hint(self) -> str | None:
         """What is missing before it can take orders, in one sentence."""
         if self._key:
             return None
-        return f"{self.key_variable} not configured. Get your API key from {self.keys_url}"
+        return f"{self.key_variable()} not configured. Get your API key from {self.keys_url}"
 
     async def call(
         self,
@@ -207,7 +165,7 @@ class HttpProvider(Provider, Generic[C]):
             "PUT",
             url,
             headers=headers,
-            content=lambda: _blocks(media.path, start, length),
+            content=lambda: blocks(media.path, start, length),
         )
 
     async def send(
@@ -225,7 +183,7 @@ class HttpProvider(Provider, Generic[C]):
         """
         if _origin(url)[0] not in ("https", _origin(self._base_url)[0]):
             raise self._failed(BadAnswer, "it named an address that cannot be used.")
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             body = {"content": content()} if content else {}
             try:
                 response = await self._send(
@@ -244,7 +202,7 @@ class HttpProvider(Provider, Generic[C]):
                         retry_after=_retry_after(response),
                         own=_WITHOUT_KEY,
                     )
-            await asyncio.sleep(pause)
+            await self._clock.sleep(pause)
         raise AssertionError("the last try either returns or raises")
 
     def read(
@@ -291,7 +249,7 @@ class HttpProvider(Provider, Generic[C]):
     async def _send(
         self, method: str, url: str, *, pays: bool, costs: Charged, **request: Any
     ) -> httpx.Response:
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             try:
                 async with self._turn:
                     return await self._http.request(method, url, **request)
@@ -304,7 +262,7 @@ class HttpProvider(Provider, Generic[C]):
                     raise self._failed(
                         ProviderUnavailable, "it cannot be reached.", charged=costs
                     ) from None
-                await asyncio.sleep(pause)
+                await self._clock.sleep(pause)
             except (httpx.TransportError, httpx.DecodingError):
                 if pays:
                     raise self._failed(
@@ -358,21 +316,6 @@ class HttpProvider(Provider, Generic[C]):
         return kind(f"{self.label} API error: {why}", charged=charged)
 
 
-def mime(media: Media) -> str:
-    """The media type by which a vendor knows a file."""
-    return _MIMES.get((media.kind, media.container), f"{media.kind}/{media.container}")
-
-
-_MIMES = {
-    (Kind.VIDEO, "mov"): "video/quicktime",
-    (Kind.VIDEO, "m4v"): "video/x-m4v",
-    (Kind.VIDEO, "avi"): "video/x-msvideo",
-    (Kind.VIDEO, "mkv"): "video/x-matroska",
-    (Kind.AUDIO, "mp3"): "audio/mpeg",
-    (Kind.AUDIO, "m4a"): "audio/mp4",
-}
-
-
 def _asking(url: str, params: Mapping[str, str]) -> str:
     """The address with more in its query; what is there stays as it was given."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(params)}" if params else url
@@ -393,14 +336,3 @@ def _retry_after(response: httpx.Response) -> float | None:
         seconds = float(response.headers.get("retry-after", ""))
         return seconds if 0 <= seconds < float("inf") else None
     return None
-
-
-async def _blocks(path: Path, start: int, length: int) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
-    try:
-        file.seek(start)
-        while length > 0 and (block := await asyncio.to_thread(file.read, min(_BLOCK, length))):
-            length -= len(block)
-            yield block
-    finally:
-        await asyncio.to_thread(file.close)

@@ -11,7 +11,6 @@ import pytest
 
 from app.media.probe import probe_audio, probe_face
 from app.model import Media, Order
-from app.providers import http
 from tests.conformance.platform import Platform, made
 from tests.media.samples import SOUNDS, make
 from tests.vendors import VENDORS
@@ -59,9 +58,3 @@ def audio(media: Sample) -> Media:
 def order(vendor: Vendor, face: Media, audio: Media, tmp_path: Path) -> Order:
     """A video and a voice, which every provider takes."""
     return made(vendor, face, audio, tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No time between the tries of a connection."""
-    monkeypatch.setattr(http, "_PAUSES", (0.0, 0.0))

@@ -16,6 +16,7 @@ import respx
 from app.errors import Charged, LipSyncError
 from app.model import Media, Order, Phase, State, Ticket, Update
 from app.providers.http import HttpProvider
+from tests.test_polling import SimulatedClock
 from tests.vendors.base import Exchange, Reply, Scene, Vendor
 
 Effect = Reply | type[Exception]
@@ -84,7 +85,7 @@ class Platform:
         config = kind.config(_env_file=None, **{**self.vendor.settings, **settings})
         transport = httpx.MockTransport(self.router.async_handler)
         async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
-            yield kind(config, client)
+            yield kind(config, client, SimulatedClock())
 
 
 def response(reply: Reply) -> httpx.Response:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.model import Media, State, SyncMode
-from app.providers import fal
+from app.providers import fal, fal_storage
 from tests.conformance.conftest import Sample
 from tests.conformance.platform import (
     Platform,
@@ -206,8 +206,8 @@ async def test_a_large_file_is_stored_in_parts(
 ) -> None:
     """The limits are such that the small video is a large file."""
     data = face.path.read_bytes()
-    monkeypatch.setattr(fal, "PART", len(data) // 3 + 1)
-    monkeypatch.setattr(fal, "IN_PARTS_FROM", len(data) - 1)
+    monkeypatch.setattr(fal_storage, "PART", len(data) // 3 + 1)
+    monkeypatch.setattr(fal_storage, "IN_PARTS_FROM", len(data) - 1)
     assert audio.size < len(data)
     platform = Platform(FAL_LIPSYNC)
     place = FAL_LIPSYNC.uploads[0].url.replace("initiate", "initiate-multipart")

@@ -227,7 +227,7 @@ async def test_without_a_key_it_says_which_one_and_where_to_get_it(vendor: Vendo
     kind = vendor.provider
     async with Platform(vendor).provider(**dict.fromkeys(vendor.settings, "")) as provider:
         hint = provider.setup_hint
-    assert hint == f"{kind.key_variable} not configured. Get your API key from {kind.keys_url}"
+    assert hint == f"{kind.key_variable()} not configured. Get your API key from {kind.keys_url}"
 
 
 async def test_its_settings_are_the_documented_variables(
@@ -237,9 +237,9 @@ async def test_its_settings_are_the_documented_variables(
     kind = vendor.provider
     (tmp_path / "key").write_text(f"{KEY}\n")
     for name, value in (("", KEY), ("_FILE", str(tmp_path / "key"))):
-        monkeypatch.setenv(kind.key_variable + name, value)
+        monkeypatch.setenv(kind.key_variable() + name, value)
         assert kind.config(_env_file=None).key == KEY
-        monkeypatch.delenv(kind.key_variable + name)
+        monkeypatch.delenv(kind.key_variable() + name)
     assert kind.config(_env_file=None).key == ""
     assert kind.config(_env_file=None).base_url == vendor.base_url
     monkeypatch.setenv(next(iter(vendor.addresses)), "http://127.0.0.1:19000/prefix")

@@ -52,14 +52,14 @@ COSTS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a charge that is none loses the video",
-        "app/providers/http.py",
+        "app/providers/answers.py",
         "with suppress(ValueError, TypeError):\n        found",
         "if True:\n        found",
         ("tests/conformance/test_fal.py::test_a_charge_that_is_none_does_no_harm",),
     ),
     Mutation(
         "fal: billable units are taken for money",
-        "app/providers/fal.py",
+        "app/providers/fal_queue.py",
         "result.units * float(price)",
         "result.units",
         ("tests/conformance/test_fal.py::test_tells_what_was_charged",),

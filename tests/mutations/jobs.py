@@ -64,7 +64,7 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "no other provider is asked after a refusal",
         STEPS,
-        "if job.candidates and self._failover and refused_for_nothing(error):",
+        "if left and self._failover and refused_for_nothing(error):",
         "if False:",
         (HOSTED + "auto_asks_the_next_one_after_a_refusal_that_cost_nothing",),
     ),
@@ -78,7 +78,7 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "it is not told who refused",
         STEPS,
-        "warnings=(*job.warnings, told),",
+        "warnings=(*job.warnings, *told),",
         "warnings=job.warnings,",
         (HOSTED + "auto_asks_the_next_one_after_a_refusal_that_cost_nothing",),
     ),
@@ -106,14 +106,14 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "a status that stumbles ends the job",
         POLLING,
-        "if not error.retryable:",
+        "if not error.retryable or _gone(stumbles, pace):",
         "if True:",
         (POLLED + "Stumbles",),
     ),
     Mutation(
         "a final refusal is asked for again",
         POLLING,
-        "if not error.retryable:",
+        "if not error.retryable or _gone(stumbles, pace):",
         "if stumbles and not error.retryable:",
         (POLLED + "Stumbles",),
     ),

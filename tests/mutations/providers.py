@@ -6,9 +6,12 @@ from tests.mutations.base import Mutation
 
 HTTP = "app/providers/http.py"
 GOOEY = "app/providers/gooey.py"
+RECIPE = "app/providers/gooey_recipe.py"
 MAGIC_HOUR = "app/providers/magic_hour.py"
+PROJECT = "app/providers/magic_hour_project.py"
 AIML = "app/providers/aiml.py"
 FAL = "app/providers/fal.py"
+FAL_QUEUE = "app/providers/fal_queue.py"
 
 COMMON = "tests/conformance/test_http_providers.py::test_"
 KEY = "tests/conformance/test_key_and_addresses.py::test_"
@@ -152,23 +155,23 @@ READING = (
 ADAPTERS = (
     Mutation(
         "gooey: what is zero is left to Gooey.AI's example",
-        GOOEY,
-        "options.model_dump(\n",
-        "options.model_dump(\n        exclude_defaults=True,\n",
+        RECIPE,
+        "by_alias=True, exclude_none=True)",
+        "by_alias=True, exclude_none=True, exclude_defaults=True)",
         (TO_GOOEY + "says_everything_even_by_default",),
     ),
     Mutation(
         "gooey: the model has another name",
-        GOOEY,
-        'chosen["selected_model"]',
-        'chosen["lipsync_model"]',
+        RECIPE,
+        'serialization_alias="selected_model"',
+        'serialization_alias="lipsync_model"',
         (TO_GOOEY + "says_everything_even_by_default",),
     ),
     Mutation(
         "gooey: a failed run is not known as one",
         GOOEY,
-        '"failed": State.FAILED',
-        '"fail": State.FAILED',
+        'failed="failed"',
+        'failed="error"',
         (COMMON + "a_failed_job_says_why[gooey]",),
     ),
     Mutation(
@@ -187,30 +190,30 @@ ADAPTERS = (
     ),
     Mutation(
         "magic hour: the end of the media is not said",
-        MAGIC_HOUR,
-        '{"start_seconds": start, "end_seconds": end}',
-        '{"start_seconds": start}',
+        PROJECT,
+        '{"start_seconds": self.start, "end_seconds": self.end}',
+        '{"start_seconds": self.start}',
         (TO_MAGIC_HOUR + "lip_syncs_a_video",),
     ),
     Mutation(
         "magic hour: the end is after that of the media",
-        MAGIC_HOUR,
+        PROJECT,
         "int(min(lengths) * 100) / 100",
-        "max(lengths)",
+        "round(max(lengths), 2)",
         (TO_MAGIC_HOUR + "ends_with_the_shorter_one",),
     ),
     Mutation(
         "magic hour: a still is no talking photo",
-        MAGIC_HOUR,
-        "return order.face.kind is Kind.IMAGE and not _youtube(order)",
-        "return False",
+        PROJECT,
+        "photo = files[0].kind is Kind.IMAGE",
+        "photo = False",
         (TO_MAGIC_HOUR + "lets_a_still_talk",),
     ),
     Mutation(
         "magic hour: success has another word",
         MAGIC_HOUR,
-        '"complete": State.SUCCESS',
-        '"completed": State.SUCCESS',
+        'success="complete"',
+        'success="completed"',
         (COMMON + "a_job_goes_through_the_queue_to_its_video[magic_hour]",),
     ),
     Mutation(
@@ -223,8 +226,8 @@ ADAPTERS = (
     Mutation(
         "aiml: one of the two words for success is missing",
         AIML,
-        '        "succeeded": State.SUCCESS,\n',
-        "",
+        'success="completed succeeded"',
+        'success="completed"',
         (COMMON + "a_job_goes_through_the_queue_to_its_video[aiml_pixverse]",),
     ),
     Mutation(
@@ -271,21 +274,21 @@ ADAPTERS = (
     ),
     Mutation(
         "magic hour: a face is uploaded that nobody will see",
-        MAGIC_HOUR,
-        "return [order.audio] if _youtube(order) else [order.face, order.audio]",
-        "return [order.face, order.audio]",
+        PROJECT,
+        "(order.audio,) if options.youtube_url else (order.face, order.audio)",
+        "(order.face, order.audio)",
         (TO_MAGIC_HOUR + "a_video_of_youtubes_stands_in_for_the_face",),
     ),
     Mutation(
         "fal: its log is not asked for",
-        FAL,
+        FAL_QUEUE,
         ', params={"logs": "1"}',
         "",
         (COMMON + "a_job_goes_through_the_queue_to_its_video[fal_lipsync]",),
     ),
     Mutation(
         "fal: the first line of the log is told",
-        FAL,
+        FAL_QUEUE,
         'at("logs", -1)',
         'at("logs", 0)',
         (TO_FAL + "tells_the_last_line_of_its_log",),
@@ -306,35 +309,35 @@ ADAPTERS = (
     ),
     Mutation(
         "fal: the address of the status is built and not used as given",
-        FAL,
+        FAL_QUEUE,
         '"status_url": queued.status_url',
         '"status_url": f"/{path}/requests/{queued.request_id}/status"',
         (TO_FAL + "asks_at_the_address_it_was_given",),
     ),
     Mutation(
         "fal: an error beside COMPLETED is ignored",
-        FAL,
+        FAL_QUEUE,
         "if status.error:",
         "if False:",
         (COMMON + "a_failed_job_says_why[fal_sync_lipsync]",),
     ),
     Mutation(
         "fal: a model's own error is asked for again until patience ends",
-        FAL,
+        FAL_QUEUE,
         ", verdict=TYPES",
         "",
         (COMMON + "a_failed_job_says_why[fal_sync_lipsync]",),
     ),
     Mutation(
         "fal: the order is canceled at another address",
-        FAL,
+        FAL_QUEUE,
         '"PUT", ticket["cancel_url"]',
         '"PUT", ticket["response_url"]',
         (COMMON + "cancel_works_or_says_that_it_cannot[fal_lipsync]",),
     ),
     Mutation(
         "fal: the key is sent as others take it",
-        FAL,
+        FAL_QUEUE,
         '    auth = "Key {}"\n',
         "",
         (KEY + "the_key_goes_to_the_vendor_and_nowhere_else[fal_lipsync]",),

@@ -47,7 +47,7 @@ class RunningStandIn:
     @property
     def settings(self) -> dict[str, str]:
         """The variables that make a service use the stand-in in place of the platforms."""
-        keys = {vendor.provider.key_variable: KEY for vendor in VENDORS}
+        keys = {vendor.provider.key_variable(): KEY for vendor in VENDORS}
         addresses = {name: url for vendor in VENDORS for name, url in vendor.addresses.items()}
         here = {name: f"{self.base_url}/{urlsplit(url).netloc}" for name, url in addresses.items()}
         return {**keys, **here, "ALLOW_PRIVATE_URLS": "true"}

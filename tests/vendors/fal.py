@@ -9,7 +9,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from app.providers.fal import Fal
+from app.providers.fal_queue import Fal
 from tests.vendors.base import KEY, Exchange, Failure, Reply, Scene, Vendor
 
 BASE = "https://queue.fal.run"
