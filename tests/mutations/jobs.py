@@ -50,7 +50,7 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "a final job changes again",
         STORE,
-        "return await self._change(job_id, _UNFINISHED, self._mine, **values)",
+        "written = await self._change(job_id, _UNFINISHED, self._mine, **values)",
         "return await self._change(job_id, self._mine, **values)",
         ("tests/test_store.py::test_a_final_job_never_changes_again",),
     ),
@@ -114,7 +114,7 @@ JOBS: tuple[Mutation, ...] = (
         "a final refusal is asked for again",
         POLLING,
         "if not error.retryable or _gone(stumbles, pace):",
-        "if stumbles and not error.retryable:",
+        "if _gone(stumbles, pace):",
         (POLLED + "Stumbles",),
     ),
     Mutation(
