@@ -233,8 +233,8 @@ ADAPTERS = (
     Mutation(
         "aiml: files travel in the order although there are links",
         AIML,
-        "order.links or (await",
-        "(await",
+        "order.links or (order.face, order.audio)",
+        "(order.face, order.audio)",
         (TO_AIML + "sends_links_where_there_are_some",),
     ),
     Mutation(

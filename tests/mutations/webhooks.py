@@ -105,7 +105,7 @@ WEBHOOKS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "fal's signature leaves out what it says",
-        "app/providers/fal.py",
+        "app/providers/fal_webhooks.py",
         "hashlib.sha256(body).hexdigest(),",
         'hashlib.sha256(b"").hexdigest(),',
         (HEARD + "a_run_that_nobody_knows_changes_nothing",),
