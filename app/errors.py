@@ -288,7 +288,7 @@ class StorageUnavailable(OperatorError):
 
 
 class Overloaded(OperatorError):
-    """Too many jobs are under way. Try again later."""
+    """Too much is under way already. Try again later."""
 
     code = "overloaded"
     title = "Overloaded"

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from app.errors import InternalError, InvalidRequest, OrderError, TooLong
+from app.errors import InternalError, InvalidRequest, OrderError, Overloaded, TooLong
 from app.espeak import Phoneme, Speech, speak, write_wav
 from app.media.decode import Samples
 from app.media.encode import write_mp3
@@ -24,6 +24,9 @@ from app.workers import WorkerDied, WorkerPool, WorkerTimedOut
 LONGEST_TEXT = 5000
 """Characters."""
 SPEAKING_SECONDS = 60
+MOST_WAITING = 100
+"""Texts: whoever comes after them is told to come back later."""
+_COME_BACK_IN = 5
 MP3_BIT_RATE = 64_000
 """Bits a second: transparent for one voice at the synthesiser's 22,050 Hz."""
 
@@ -124,13 +127,14 @@ class Speaker:
     def __init__(self, pool: WorkerPool, *, max_seconds: float) -> None:
         self._pool = pool
         self._max_seconds = max_seconds
+        self._waiting = 0
 
     async def mp3(self, script: Script) -> bytes:
-        """The script aloud. Raises TooLong and InvalidRequest."""
+        """The script aloud. Raises TooLong, InvalidRequest and Overloaded."""
         return await self._speak(spoken_mp3, script, self._max_seconds)
 
     async def wav(self, script: Script, path: Path) -> Media:
-        """The script aloud, as a file at ``path``. Raises TooLong and InvalidRequest."""
+        """The script aloud, as a file at ``path``. Raises what `mp3` does."""
         return await self._speak(spoken_wav, script, self._max_seconds, path)
 
     async def close(self) -> None:
@@ -138,9 +142,14 @@ class Speaker:
         await self._pool.close()
 
     async def _speak(self, function: Callable[..., T], *args: object) -> T:
+        if self._waiting >= MOST_WAITING:
+            raise Overloaded(retry_after=_COME_BACK_IN)
+        self._waiting += 1
         try:
             return await self._pool.run(function, *args, seconds=SPEAKING_SECONDS)
         except (WorkerTimedOut, MemoryError):
             raise TooLong("The text takes too long to speak.") from None
         except WorkerDied:
             raise InternalError("The text could not be spoken.") from None
+        finally:
+            self._waiting -= 1

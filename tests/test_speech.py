@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -12,10 +13,12 @@ import httpx
 import numpy as np
 import pytest
 
+from app.errors import Overloaded
 from app.media.face import FaceMesh, face_models_dir
 from app.media.voice import has_speech
-from app.speech import Script, phonemes_of, spoken, spoken_wav
+from app.speech import MOST_WAITING, Script, Speaker, phonemes_of, spoken, spoken_wav
 from app.voices import VOICES, named
+from app.workers import WorkerPool
 from tests.engine.measure import measure
 from tests.service import ORIGIN, Service, assert_problem
 
@@ -128,6 +131,19 @@ def test_speech_may_last_no_longer_than_a_recording(brief: Service, photo: Path)
         problem = assert_problem(answer, 422, "too_long")
         assert problem["detail"] == ("The text takes longer to say than the limit of 3 seconds.")
     assert said(brief, "Short.").status_code == 200
+
+
+async def test_who_would_wait_too_long_is_told_to_come_back() -> None:
+    speaker = Speaker(WorkerPool(1, memory=1 << 30, keep=True), max_seconds=60)
+    script = Script("Hello.", VOICES[0])
+    told = await asyncio.gather(
+        *(speaker.mp3(script) for _ in range(MOST_WAITING + 3)), return_exceptions=True
+    )
+    refused = [answer for answer in told if isinstance(answer, Overloaded)]
+    assert len(refused) == 3
+    assert refused[0].retry_after
+    assert await speaker.mp3(script)
+    await speaker.close()
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from app.api.uploads import drain
 from app.errors import (
     InternalError,
     InvalidRequest,
+    Overloaded,
     RateLimited,
     TooLarge,
     TooLong,
@@ -77,7 +78,13 @@ def routes(speaker: Speaker, providers: Providers) -> APIRouter:
                 "content": {"audio/mpeg": {"schema": {"type": "string", "format": "binary"}}},
             },
             **documented(
-                Unauthorized, TooLarge, InvalidRequest, TooLong, RateLimited, InternalError
+                Unauthorized,
+                TooLarge,
+                InvalidRequest,
+                TooLong,
+                RateLimited,
+                InternalError,
+                Overloaded,
             ),
         },
     )

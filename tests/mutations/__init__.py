@@ -6,6 +6,7 @@ from tests.mutations.base import Mutation
 from tests.mutations.costs import COSTS
 from tests.mutations.jobs import JOBS
 from tests.mutations.providers import PROVIDERS
+from tests.mutations.speech import SPOKEN
 from tests.mutations.webhooks import WEBHOOKS
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -14,5 +15,6 @@ MUTATIONS: tuple[Mutation, ...] = (
     *JOBS,
     *ARCHIVE,
     *REACHING,
+    *SPOKEN,
     *WEBHOOKS,
 )
