@@ -78,6 +78,25 @@ def test_who_comes_back_is_told_what_is_new(service: Service, job: dict[str, Any
     assert told == job
 
 
+def test_who_comes_back_early_is_told_nothing_twice(
+    service: Service, photo: Path, long_speech: Path
+) -> None:
+    first = service.order(photo, long_speech, wait="0").json()["job_id"]
+    service.reached(first, "rendering")
+    second = service.order(photo, long_speech, wait="0").json()["job_id"]
+    service.reached(second, "waiting")  # for its turn: nothing happens to it meanwhile
+    path = f"/lipsync/{second}/events"
+    with service.client.stream("GET", path) as stream:
+        event_id, _ = next(told := events(stream))
+    with service.client.stream("GET", path, headers={"Last-Event-ID": str(event_id)}) as stream:
+        told = events(stream)
+        for job_id in (second, first):
+            assert service.client.post(f"/lipsync/{job_id}/cancel").status_code == 200
+        after = list(told)
+    assert [heard for heard, _ in after if heard <= event_id] == []
+    assert after[-1][1]["status"] == "canceled"
+
+
 def test_who_has_seen_the_end_is_sent_away_for_good(service: Service, job: dict[str, Any]) -> None:
     headers = {"Last-Event-ID": str(last_seen(service, job)), **ORIGIN}
     answer = service.client.get(f"/lipsync/{job['job_id']}/events", headers=headers)
