@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+import httpx
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.core.result import Ok
@@ -13,6 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from app.errors import every_error
 from tests.service import Service
 
 PROMISES = [
@@ -42,3 +45,27 @@ def test_answers_are_as_documented(service: Service) -> None:
             assert b"internal_error" not in answer.content
 
         ask()
+
+
+def test_problems_are_documented_as_they_are_answered(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    told = set()
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                if int(status) < 400 or path == "/ready":
+                    continue
+                ((content_type, content),) = response["content"].items()
+                assert content_type == "application/problem+json", path
+                for code, example in content["examples"].items():
+                    assert example["value"]["status"] == int(status)
+                    assert example["value"]["code"] == code
+                    told.add(code)
+    assert told == {error.code for error in every_error()}
+
+
+def test_no_reference_in_the_document_leads_nowhere(client: httpx.Client) -> None:
+    answer = client.get("/openapi.json")
+    schemas = set(answer.json()["components"]["schemas"])
+    assert set(re.findall(r"#/components/schemas/(\w+)", answer.text)) <= schemas
+    assert "HTTPValidationError" not in schemas

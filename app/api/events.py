@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from app.api.problems import documented
 from app.api.reading import Reader
+from app.api.schemas import JobId
 from app.errors import NotFound
 
 LastEventId = Annotated[
@@ -51,7 +52,7 @@ class EventRoutes:
         return router
 
     async def begin(
-        self, job_id: str, response: Response, last_event_id: LastEventId = None
+        self, job_id: JobId, response: Response, last_event_id: LastEventId = None
     ) -> None:
         """Answer what is no stream. An EventSource connects anew for ever, unless it gets a 204."""
         job = await self.reader.existing(job_id)
@@ -60,7 +61,7 @@ class EventRoutes:
         response.headers["Cache-Control"] = "no-store"
 
     async def stream(
-        self, job_id: str, last_event_id: LastEventId = None
+        self, job_id: JobId, last_event_id: LastEventId = None
     ) -> AsyncIterator[ServerSentEvent]:
         """An event `job` with the job resource at once and after every change.
 

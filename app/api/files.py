@@ -13,6 +13,7 @@ from app.api.access import Links
 from app.api.problems import documented
 from app.api.ranges import KeptFile
 from app.api.reading import Reader
+from app.api.schemas import JobId
 from app.archive import Archive
 from app.errors import (
     Gone,
@@ -61,7 +62,7 @@ class FileRoutes:
 
     async def video(
         self,
-        job_id: str,
+        job_id: JobId,
         request: Request,
         download: Annotated[bool, Query(description="save it instead of playing it")] = False,
     ) -> Response:
@@ -76,7 +77,7 @@ class FileRoutes:
         return await self._answer(job, result, request, headers)
 
     async def input(
-        self, job_id: str, name: Literal["face", "audio"], request: Request
+        self, job_id: JobId, name: Literal["face", "audio"], request: Request
     ) -> Response:
         """What a provider was promised a link to: only with a signature that is still good."""
         if not self.links.allow(request.url.path, request.url.query):

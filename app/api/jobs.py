@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse
 
 from app.api.problems import JobProblem, documented
 from app.api.reading import ASK_AGAIN, Reader
-from app.api.schemas import CANCELED, UNFINISHED, JobOut, JobsOut
+from app.api.schemas import CANCELED, UNFINISHED, JobId, JobOut, JobsOut
 from app.archive import Archive
 from app.errors import AlreadyFinal, InvalidRequest, NotFound, StillRunning
 from app.model import State
@@ -95,7 +95,7 @@ class JobRoutes:
         jobs = [self.reader.told(job) for job in page]
         return JSONResponse({"jobs": jobs, "next_cursor": next_cursor})
 
-    async def cancel(self, job_id: str) -> Response:
+    async def cancel(self, job_id: JobId) -> Response:
         """End a job that is under way; the provider is told to stop where it can.
 
         Before the order has left nothing is spent. Where the provider cannot stop, or may charge
@@ -111,7 +111,7 @@ class JobRoutes:
                 return self.reader.answer(job, 202, {"Location": f"/lipsync/{job_id}", **ASK_AGAIN})
         raise JobProblem(AlreadyFinal(), job, {})
 
-    async def delete(self, job_id: str) -> None:
+    async def delete(self, job_id: JobId) -> None:
         """Forget a final job: its record, what was sent, its video, and its Idempotency-Key."""
         job = await self.reader.existing(job_id)
         if not job.state.final:

@@ -13,27 +13,16 @@ from app.api.orders import Counter
 from app.api.patience import LONGEST_WAIT, patience
 from app.api.problems import JobProblem, documented, recall
 from app.api.reading import ASK_AGAIN, Reader
-from app.api.schemas import UNFINISHED, JobOut
+from app.api.schemas import UNFINISHED, JobId, JobOut
 from app.errors import (
-    BlockedUrl,
-    IdempotencyKeyReused,
-    InternalError,
+    AlreadyFinal,
+    Gone,
     InvalidRequest,
-    MaxCostExceeded,
-    NoFace,
-    NoSpeech,
     NotFound,
-    Overloaded,
-    ProviderError,
-    ProviderNotConfigured,
-    RateLimited,
+    RangeNotSatisfiable,
+    StillRunning,
     TimedOut,
-    TooLarge,
-    TooLong,
-    Unauthorized,
-    UnreadableMedia,
-    UnsupportedAudio,
-    UnsupportedImage,
+    every_error,
 )
 from app.model import State
 from app.providers import AUTO, HTTP_PROVIDERS
@@ -106,26 +95,9 @@ _FORM = {
         },
     },
 }
-_PROBLEMS = (
-    UnsupportedImage,
-    UnsupportedAudio,
-    UnreadableMedia,
-    Unauthorized,
-    TooLarge,
-    InvalidRequest,
-    NoFace,
-    NoSpeech,
-    TooLong,
-    BlockedUrl,
-    IdempotencyKeyReused,
-    MaxCostExceeded,
-    RateLimited,
-    ProviderNotConfigured,
-    InternalError,
-    ProviderError,
-    Overloaded,
-    TimedOut,
-)
+_ELSEWHERE = (NotFound, Gone, AlreadyFinal, StillRunning, RangeNotSatisfiable)
+"""What can be wrong with a job that is there already; everything else may befall an order."""
+_PROBLEMS = [kind for kind in every_error() if kind not in _ELSEWHERE]
 _HEADERS = {
     "Location": "where the job is",
     "Retry-After": "seconds after which it is worth to ask again",
@@ -230,7 +202,7 @@ class LipsyncRoutes:
 
     async def read(
         self,
-        job_id: str,
+        job_id: JobId,
         wait: Annotated[
             float,
             Query(ge=0, le=LONGEST_POLL, description="seconds to wait for the job to be final"),

@@ -30,6 +30,8 @@ from app.model import Job
 _RETRY_AFTER = 30.0
 """Seconds, where whoever refused did not say when to come back."""
 
+_FASTAPIS = "HTTPValidationError"
+
 log = structlog.get_logger(__name__)
 
 
@@ -106,6 +108,26 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _bug)
+    _describe(app)
+
+
+def _describe(app: FastAPI) -> None:
+    """Have the document tell of problems, and not of the errors that FastAPI would answer."""
+    described = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = described()
+        for operation in (each for path in document["paths"].values() for each in path.values()):
+            if _FASTAPIS in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]
+        schemas = document["components"]["schemas"]
+        for name in (_FASTAPIS, "ValidationError"):
+            schemas.pop(name, None)
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"), Problem=problem)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def documented(*kinds: type[LipSyncError]) -> dict[int | str, dict[str, Any]]:
@@ -123,7 +145,6 @@ def documented(*kinds: type[LipSyncError]) -> dict[int | str, dict[str, Any]]:
 def _documented_response() -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
-        "model": Problem,
         "content": {"application/problem+json": {"schema": schema, "examples": {}}},
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainSerializer
 
 from app.errors import Charged
@@ -68,6 +69,9 @@ CANCELED = UNFINISHED | {
         "provider_error": None,
     },
 }
+
+
+JobId = Annotated[str, Path(description="the `job_id` of the job")]
 
 
 class CostOut(BaseModel):

@@ -23,7 +23,8 @@ class Readiness(BaseModel):
 
     status: Literal["ready", "not_ready"] = Field(description="whether every check is ok")
     checks: dict[str, str] = Field(
-        description="for each thing that work needs: `ok`, or what is wrong"
+        description="for each thing that work needs: `ok`, or what is wrong",
+        examples=[{"store": "ok", "storage": "ok"}],
     )
 
 
@@ -38,7 +39,12 @@ def routes(checks: Mapping[str, Check]) -> APIRouter:
         return Health()
 
     @router.head("/ready", include_in_schema=False)
-    @router.get("/ready", summary="Able to take work", responses={503: {"model": Readiness}})
+    @router.get(
+        "/ready",
+        summary="Able to take work",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Not able to take work"}},
+    )
     async def ready() -> JSONResponse:
         """Asks everything that a job will need."""
         findings = {name: await _finding(check) for name, check in checks.items()}

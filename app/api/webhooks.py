@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 
 from app.api.problems import documented
 from app.api.reading import Reader
-from app.api.schemas import JobOut
+from app.api.schemas import JobId, JobOut
 from app.errors import InvalidRequest, NotFound, StillRunning, TooLarge
 from app.hooks import Hooks
 from app.providers import Providers
@@ -31,7 +31,7 @@ def routes(hooks: Hooks, reader: Reader) -> APIRouter:
         response_model=JobOut,
         responses=documented(NotFound, StillRunning, InvalidRequest),
     )
-    async def replay(job_id: str) -> JSONResponse:
+    async def replay(job_id: JobId) -> JSONResponse:
         """The webhook goes to the job's `callback_url` once more, under the same `webhook-id`.
 
         It is sent in the background, and tried as often as the first time.
