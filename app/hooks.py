@@ -38,6 +38,8 @@ _JITTER = 0.2
 """Share of a pause by which it may be longer, so that those who failed together come back apart."""
 _LONGEST_PAUSE = 86_400.0
 _AT_ONCE = 32
+_LAST_SECONDS = 5.0
+"""How long the end of the service waits for those that are being told."""
 _LOOK_AGAIN = 60.0
 """Seconds after which one looks for what another process left behind."""
 _GONE = 410
@@ -71,6 +73,7 @@ class Hooks:
         self._now = now
         self._news = asyncio.Event()
         self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._attempts: set[asyncio.Task[None]] = set()
         store.hints.listen(DELIVERY, lambda _: self._news.set())
 
     async def start(self, secret: str) -> None:
@@ -79,27 +82,31 @@ class Hooks:
         self._running = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Leave what is not delivered to the next start, or to others."""
+        """Let arrive what is under way; leave the rest to the next start, or to others."""
         self._running.cancel()
-        await asyncio.wait((self._running,))
+        await asyncio.wait((self._running, *self._attempts), timeout=_LAST_SECONDS)
+        for attempt in self._attempts:
+            attempt.cancel()
+        await asyncio.gather(*self._attempts, return_exceptions=True)
 
     async def _run(self) -> None:
-        async with asyncio.TaskGroup() as attempts:
-            while True:
-                self._news.clear()
-                try:
-                    nap = await self._deliver_due(attempts)
-                except Exception:  # the database may be away for a while
-                    log.warning("deliveries cannot be looked up", exc_info=True)
-                    nap = _LOOK_AGAIN
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(nap):
-                        await self._news.wait()
+        while True:
+            self._news.clear()
+            try:
+                nap = await self._deliver_due()
+            except Exception:  # the database may be away for a while
+                log.warning("deliveries cannot be looked up", exc_info=True)
+                nap = _LOOK_AGAIN
+            with suppress(TimeoutError):
+                async with asyncio.timeout(nap):
+                    await self._news.wait()
 
-    async def _deliver_due(self, attempts: asyncio.TaskGroup) -> float:
+    async def _deliver_due(self) -> float:
         """Begin to deliver what is due, and say in how many seconds to look again."""
         while delivery := await self._claim():
-            attempts.create_task(self._attempt(delivery))
+            attempt = asyncio.create_task(self._attempt(delivery))
+            self._attempts.add(attempt)
+            attempt.add_done_callback(self._attempts.discard)
         async with self._engine.connect() as connection:
             due_at = await deliveries.next_due(connection)
         left = _LOOK_AGAIN if due_at is None else due_at - self._now()
