@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo serve test check mutate faults chaos bench load install lock clean
+.PHONY: demo serve test check mutate faults chaos bench load picture install lock clean
 
 demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav | TEXT="Hello there" VOICE=Hannah] [OUT=talking.mp4]
 	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(TEXT),--text "$$TEXT") $(if $(VOICE),--voice "$(VOICE)") $(if $(OUT),--out "$(OUT)")
@@ -37,6 +37,10 @@ bench: .venv/development  ## print what the service and the engine take
 
 load: .venv/development  ## print what one process carries: held requests, jobs a second, polling clients
 	$(BIN)/python -m bench.load
+
+picture: .venv/development  ## take the README's picture of the studio anew
+	$(BIN)/python -m pytest tests/browser -q -k sample_is_one_click
+	$(BIN)/python -m tools.studio_picture
 
 install: .venv/development  ## set up everything
 

@@ -1,8 +1,8 @@
 // What each fault means for the person in front of the page, and what to do about it.
 
 const ADVICE = {
-  no_face: "Use a clear, front-facing photo in which the face fills a good part of the picture.",
-  no_speech: "Use a recording of somebody speaking, or type the words instead.",
+  no_face: "Try a picture in which the face is larger and seen from the front.",
+  no_speech: "You can also type the words instead.",
   too_large: "Choose a smaller file, or save this one at a lower quality.",
   too_long: "Use a shorter recording or fewer words.",
   unsupported_image: "Save the picture as JPEG or PNG, or the video as MP4.",

@@ -20,6 +20,7 @@ export class Speech {
   file = null;
   #drawn = null;
   #recording = null;
+  #unheard = new Set();
   #spoken = new Audio();
 
   constructor(root) {
@@ -29,7 +30,7 @@ export class Speech {
     const { input, record, stop, remove, play, listen, audio } = this.parts;
     for (const mode of this.modes) mode.addEventListener("change", () => this.#choose(mode.value));
     this.text.addEventListener("input", () => this.#typed());
-    this.voice.addEventListener("change", () => keep("voice", this.voice.value));
+    this.voice.addEventListener("change", () => this.#voiced());
     listen.addEventListener("click", () => this.#listen());
     input.addEventListener("change", () => input.files[0] && this.take(input.files[0]));
     record.addEventListener("click", () => this.#record());
@@ -54,17 +55,20 @@ export class Speech {
     if (kept && !this.file) this.#present(kept);
   }
 
-  async loadVoices() {
+  /** `label` names a provider for people. */
+  async loadVoices(label) {
     const { voices } = await read("text-to-speech/voices");
-    const options = [...byLanguage(voices)].map(([language, of]) => {
-      const group = make("optgroup", { label: language });
-      group.append(...of.map((voice) => make("option", { value: voice.name, textContent: described(voice) })));
+    const options = [...grouped(voices, label)].map(([name, of]) => {
+      const group = make("optgroup", { label: name });
+      group.append(...of.map((voice) => make("option", { value: voice.name, textContent: voice.name })));
       return group;
     });
+    this.#unheard = new Set(voices.filter((voice) => voice.provider).map((voice) => voice.name));
     this.voice.replaceChildren(...options);
     const names = new Set(voices.map((voice) => voice.name));
     const wish = recall("voice", PREFERRED_VOICE);
     this.voice.value = names.has(wish) ? wish : names.has(PREFERRED_VOICE) ? PREFERRED_VOICE : voices[0]?.name;
+    this.#drawListen();
   }
 
   say(text) {
@@ -112,6 +116,12 @@ export class Speech {
     return this.#drawn?.peaks ?? peaksOfText(this.file?.name);
   }
 
+  #voiced() {
+    keep("voice", this.voice.value);
+    this.#spoken.pause();
+    this.#drawListen();
+  }
+
   #choose(mode) {
     for (const each of this.modes) each.checked = each.value === mode;
     show(this.parts["text-panel"], mode === "text");
@@ -125,7 +135,7 @@ export class Speech {
     const words = this.text.value.trim().split(/\s+/).filter(Boolean).length;
     const seconds = Math.max(1, Math.round(words / WORDS_A_SECOND));
     byId("text-length").textContent = words ? `about ${seconds} s` : "";
-    this.parts.listen.disabled = !words;
+    this.#drawListen();
     if (words) blame(this.parts.fault, "");
     keep("text", this.text.value);
   }
@@ -142,12 +152,14 @@ export class Speech {
     } catch (problem) {
       blame(fault, problem.message);
     } finally {
-      listen.disabled = false;
+      this.#drawListen();
     }
   }
 
+  /** A provider's own voice is heard only in its videos. */
   #drawListen() {
     const { listen } = this.parts;
+    listen.disabled = !this.text.value.trim() || this.#unheard.has(this.voice.value);
     const plays = !this.#spoken.paused;
     listen.querySelector("use").setAttribute("href", plays ? "#i-stop" : "#i-play");
     listen.querySelector("span").textContent = plays ? "Stop" : "Listen";
@@ -211,7 +223,8 @@ export class Speech {
 
 const NAMES = new Intl.DisplayNames([navigator.language, "en"], { type: "language" });
 
-function languageOf(voice) {
+function languageOf(voice, label) {
+  if (voice.provider) return `Only by ${label(voice.provider)}`;
   try {
     return NAMES.of(voice.language);
   } catch {
@@ -219,12 +232,13 @@ function languageOf(voice) {
   }
 }
 
-function byLanguage(voices) {
+function grouped(voices, label) {
   const groups = new Map();
-  for (const voice of voices) groups.set(languageOf(voice), [...(groups.get(languageOf(voice)) || []), voice]);
+  for (const voice of voices) {
+    const name = languageOf(voice, label);
+    groups.set(name, [...(groups.get(name) ?? []), voice]);
+  }
   return groups;
 }
-
-const described = (voice) => (voice.provider ? `${voice.name} (${voice.provider})` : voice.name);
 
 export const speech = () => new Speech(byId("speech"));

@@ -22,6 +22,11 @@ export class Stage {
     this.#draw();
   }
 
+  /** Go on with what stopped for want of a key. */
+  unlock() {
+    for (const take of this.takes) if (take.problem?.code === "unauthorized") take.retry();
+  }
+
   /** Start one take for each provider. Finished ones make room; they stay among the recent. */
   start(orders, poster) {
     for (const take of this.takes.filter((each) => each.over)) this.close(take);

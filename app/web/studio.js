@@ -135,13 +135,14 @@ async function load() {
   byId("key-open").hidden = !apiKey();
   try {
     await providers.load();
-    await Promise.all([speech.loadVoices(), history.refresh()]);
+    await Promise.all([speech.loadVoices((name) => providers.label(name)), history.refresh()]);
     tellAll("");
   } catch (problem) {
     if (problem.status !== 401) tellAll(`${problem.message} Reload the page to try again.`);
     return;
   }
   if (!loaded) stage.restore();
+  stage.unlock();
   loaded = true;
 }
 

@@ -40,7 +40,7 @@ export class TakeView {
     this.#player = new Player(this.parts.video, take);
     this.#code = new Code(this.parts, take);
     this.parts.cancel.addEventListener("click", () => take.cancel());
-    this.parts.again.addEventListener("click", () => take.repeat());
+    this.parts.again.addEventListener("click", () => take.retry());
     this.parts.close.addEventListener("click", () => take.house.close(take));
     new ResizeObserver(() => this.#drawWave()).observe(this.parts.wave);
     this.draw();
@@ -48,6 +48,10 @@ export class TakeView {
 
   get video() {
     return this.parts.video.hidden ? null : this.parts.video;
+  }
+
+  get hasBackdrop() {
+    return this.#backdrop !== null;
   }
 
   setBackdrop(picture) {
@@ -116,7 +120,7 @@ export class TakeView {
     passed.textContent = clock(seconds);
     const usually = this.take.house.usual(this.take.provider);
     const words = inWords(left(this.take.job, seconds, usually));
-    const percent = this.#done() === null ? "" : `${Math.round(this.#done() * 100)} %`;
+    const percent = this.#done() ? `${Math.round(this.#done() * 100)} %` : "";
     remaining.textContent = this.take.canceling ? "" : [percent, words].filter(Boolean).join(", ");
   }
 

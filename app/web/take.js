@@ -1,6 +1,6 @@
 // One take: an order on its way, from the upload to the video. It survives a reload.
 
-import { Problem, cancelJob, follow, isFinal, order, pause, read } from "./api.js";
+import { Problem, blob, cancelJob, follow, isFinal, order, pause, read } from "./api.js";
 import { announce } from "./dom.js";
 import { files } from "./memory.js";
 import { TakeView } from "./take-view.js";
@@ -65,10 +65,16 @@ export class Take {
       this.#tell(await this.#read());
       await this.#follow();
     });
+    if (this.problem?.code === "not_found") this.house.close(this);
   }
 
-  /** The same order once more, as a new one. */
-  async repeat() {
+  /** Go on where it stopped; what is over for good is ordered once more, as a new take. */
+  async retry() {
+    if (!this.#stopped.signal.aborted && !(this.job && isFinal(this.job))) {
+      this.problem = null;
+      this.view.draw();
+      return this.resume();
+    }
     const kept = await files.get(inputsOf(this.record.key));
     if (kept) this.house.startAgain(this, kept);
     else this.#fail(new Problem({ code: "unreachable", detail: "This browser no longer has the files. Choose them again." }));
@@ -172,7 +178,15 @@ export class Take {
     this.job = job;
     this.offline = false;
     this.view.draw();
-    if (isFinal(job) && !(before && isFinal(before))) this.house.finished(this);
+    if (!isFinal(job) || (before && isFinal(before) && this.view.hasBackdrop)) return;
+    this.house.finished(this);
+    if (!this.view.hasBackdrop) this.#drawBackdrop();
+  }
+
+  /** A video that was made elsewhere is set before its own picture. */
+  async #drawBackdrop() {
+    if (this.job.status !== "success") return;
+    this.view.setBackdrop(await blob(`lipsync/${this.record.jobId}/thumbnail`).catch(() => null));
   }
 
   #fail(problem) {

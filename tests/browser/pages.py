@@ -15,6 +15,8 @@ from playwright.sync_api import Locator, Page, ViewportSize, expect
 DESKTOP: ViewportSize = {"width": 1360, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SHOTS = Path(__file__).parent / "shots"
+PICTURE = "studio"
+"""What the README shows: `make picture` puts it there."""
 RENDER_SECONDS = 60.0
 _OVER = re.compile("success|failed")
 _AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -61,19 +63,26 @@ class Studio:
         self.page.get_by_text("Type", exact=True).click()
         self.page.get_by_label("What to say").fill(text)
 
+    def drag(self, target: Locator, path: Path, kind: str) -> None:
+        """Hold a file over an element, as a hand with a mouse does."""
+        self._hold(target, path, kind, ["dragenter", "dragover"])
+
     def drop(self, target: Locator, path: Path, kind: str) -> None:
-        """Let go of a file over an element, as a hand with a mouse does."""
+        """Let go of a file over an element."""
+        self._hold(target, path, kind, ["dragenter", "dragover", "drop"])
+
+    def _hold(self, target: Locator, path: Path, kind: str, events: list[str]) -> None:
         content = base64.b64encode(path.read_bytes()).decode()
         target.evaluate(
-            """(element, { content, name, type }) => {
+            """(element, { content, name, type, events }) => {
                 const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
                 const dataTransfer = new DataTransfer();
                 dataTransfer.items.add(new File([bytes], name, { type }));
                 const settings = { dataTransfer, bubbles: true, cancelable: true };
-                for (const what of ["dragenter", "dragover", "drop"])
+                for (const what of events)
                     element.dispatchEvent(new DragEvent(what, settings));
             }""",
-            {"content": content, "name": path.name, "type": kind},
+            {"content": content, "name": path.name, "type": kind, "events": events},
         )
 
     def start(self) -> None:

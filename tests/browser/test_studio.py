@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.pages import PHONE, Studio
+from tests.browser.pages import PHONE, PICTURE, Studio
 from tests.service import Service
 
 TEXT = "Please bring my mother a pie."
@@ -42,6 +42,8 @@ def test_from_drop_to_a_playing_video(visit: Visit, photo: Path, speech: Path) -
 
 def test_a_file_may_be_dropped_and_pasted_anywhere(visit: Visit, photo: Path, speech: Path) -> None:
     studio = visit()
+    studio.drag(studio.page.locator("#stage"), speech, "audio/wav")
+    studio.shot("dragging")
     studio.drop(studio.page.locator("#stage"), speech, "audio/wav")
     expect(studio.speech.get_by_text(speech.name)).to_be_visible()
     paste(studio.page, photo)
@@ -110,7 +112,8 @@ def test_a_sample_is_one_click_away(visit: Visit) -> None:
     studio = visit()
     studio.page.get_by_role("button", name="Try it with a sample").click()
     grown = seen_to_grow(studio)
-    studio.succeeded()
+    assert_plays(studio, studio.succeeded())
+    studio.shot(PICTURE)
     assert len(grown) >= 3
     assert grown == sorted(grown)
 
@@ -172,6 +175,7 @@ def test_a_video_is_saved_and_then_deleted(
     assert saving.value.suggested_filename == f"{job_id}.mp4"
     assert Path(saving.value.path()).read_bytes()[4:8] == b"ftyp"
     item = studio.page.locator(f"[data-job={job_id}]")
+    expect(item.locator("img")).to_be_visible()
     item.get_by_role("button", name="Delete").click()
     studio.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(item).to_have_count(0)
