@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from PIL import Image
 
 from tests.bucket import RunningBucket
+from tests.postgres import running_postgres
 from tests.service import ORIGIN, Service, assert_problem
 from tests.standin import RunningStandIn
 
@@ -263,6 +265,27 @@ def test_a_job_goes_on_where_its_folder_is_not(
         job = service.finished(job_id)
         assert job["status"] == "success", job
         assert service.client.get(job["download_url"]).content[4:8] == b"ftyp"
+
+
+def test_another_replica_needs_nothing_but_the_bucket(
+    bucket: RunningBucket, tmp_path: Path, photo: Path, long_speech: Path
+) -> None:
+    with running_postgres() as postgres:
+        settings = bucket.settings | {"DATABASE_URL": postgres.database(), "API_KEYS": "key"}
+        one, other = (Service(tmp_path / name, **settings) for name in ("one", "other"))
+        for replica in (one, other):
+            replica.folder.mkdir()
+            replica.client.headers["Authorization"] = "Bearer key"
+        with other, one:
+            job_id = one.order(photo, long_speech, wait="0").json()["job_id"]
+            one.reached(job_id, "rendering")
+            one.kill()
+            job = other.finished(job_id, within=120)
+            assert job["status"] == "success", job
+            # The link was signed by nobody in particular, and its host is the one that is gone.
+            link = urlsplit(job["download_url"])
+            played = httpx.get(f"{other.base_url}{link.path}?{link.query}")
+            assert played.content[4:8] == b"ftyp"
 
 
 def test_a_video_that_was_lost_with_its_folder_is_made_again(
