@@ -136,14 +136,15 @@ def test_speech_may_last_no_longer_than_a_recording(brief: Service, photo: Path)
 async def test_who_would_wait_too_long_is_told_to_come_back() -> None:
     speaker = Speaker(WorkerPool(1, memory=1 << 30, keep=True), max_seconds=60)
     script = Script("Hello.", VOICES[0])
-    told = await asyncio.gather(
-        *(speaker.mp3(script) for _ in range(MOST_WAITING + 3)), return_exceptions=True
-    )
+    many = (speaker.mp3(script) for _ in range(MOST_WAITING + 3))
+    try:
+        told = await asyncio.gather(*many, return_exceptions=True)
+        assert await speaker.mp3(script)
+    finally:
+        await speaker.close()
     refused = [answer for answer in told if isinstance(answer, Overloaded)]
     assert len(refused) == 3
     assert refused[0].retry_after
-    assert await speaker.mp3(script)
-    await speaker.close()
 
 
 @pytest.mark.parametrize(
