@@ -33,12 +33,10 @@ class Delivery:
     leased_until: float
 
 
-async def announce(connection: AsyncConnection, jobs: sa.Select[tuple[str]]) -> bool:
-    """Have jobs told of, in the transaction that makes them final. Whether there are any."""
-    chosen = jobs.add_columns(sa.literal(0), sa.literal(time.time()))
-    columns = ["job_id", "attempts", "due_at"]
-    added = await connection.execute(sa.insert(_deliveries).from_select(columns, chosen))
-    return added.rowcount > 0
+async def announce(connection: AsyncConnection, job_id: str) -> None:
+    """Have somebody told of a job, in the transaction that makes it final."""
+    due = {"job_id": job_id, "attempts": 0, "due_at": time.time()}
+    await connection.execute(sa.insert(_deliveries).values(due))
 
 
 async def claim(connection: AsyncConnection, *, now: float) -> Delivery | None:

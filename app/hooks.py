@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 
 import structlog
 from pydantic import SecretStr
@@ -66,6 +67,7 @@ class Hooks:
         *,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self._database = database
         self._engine = database.engine
         self._store = store
         self._addresses = addresses
@@ -159,6 +161,9 @@ class Hooks:
         outcome, pause = await self._tell(job, job.callback_url, delivery)
         log.info("a webhook was tried", job_id=job.id, attempt=delivery.attempt, outcome=outcome)
         due_at = None if pause is None else self._now() + pause
+        await self._database.patiently(partial(self._settle, delivery, outcome, due_at))
+
+    async def _settle(self, delivery: Delivery, outcome: str, due_at: float | None) -> None:
         async with self._engine.begin() as connection:
             await deliveries.settle(connection, delivery, outcome=outcome, due_at=due_at)
 

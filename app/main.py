@@ -241,7 +241,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
 
 async def webhook_secret(settings: Settings) -> str:
     """What signs the webhooks, as their receivers need it."""
-    database = Database(f"sqlite+aiosqlite:///{_data_folder(settings) / 'jobs.db'}")
+    database = Database(_database_url(settings, _data_folder(settings)))
     try:
         await database.open()
         return await signing_secret(settings.webhook_secret, database)

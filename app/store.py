@@ -317,13 +317,14 @@ class Store:
         change = change.values({**values, "revision": _jobs.c.revision + 1})
         async with self._engine.begin() as connection:
             row = await _changed(connection, change)
-            ended = row and values.get("state") in _FINAL
-            announced = ended and await deliveries.announce(connection, _to_be_told_of(job_id))
+            to_be_told = row and row["callback_url"] and values.get("state") in _FINAL
+            if to_be_told:
+                await deliveries.announce(connection, job_id)
             for topic in topics:
                 await self._database.hint(connection, topic, job_id)
         if row:
             self._recent.keep(self._job(row))
-        for topic in (*topics, *((DELIVERY,) if announced else ())):
+        for topic in (*topics, *((DELIVERY,) if to_be_told else ())):
             self.hints.tell(topic, job_id)
         return row is not None
 
@@ -413,11 +414,6 @@ async def _changed(connection: AsyncConnection, change: sa.Update) -> Mapping[An
     """The row as a change left it, or None where there was nothing to change."""
     rows = await connection.execute(change.returning(*_jobs.c))
     return rows.mappings().one_or_none()
-
-
-def _to_be_told_of(job_id: str) -> sa.Select[tuple[str]]:
-    """The job's id, if its caller asked to be told of its end."""
-    return sa.select(_jobs.c.id).where(_jobs.c.id == job_id, _jobs.c.callback_url.is_not(None))
 
 
 def _room(job_id: str, allowance: Allowance) -> Iterator[sa.ColumnElement[bool]]:

@@ -8,10 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from app.hooks import PAUSES, Hooks, signing_secret
 from app.model import Job, Kind, Media, Phase, State
 from app.settings import Settings, SettingsError, read
 from app.store import Store
+from tests.postgres import running_postgres
 from tests.service import ORIGIN, Service, assert_problem, environment, free_port
 from tests.web import Answer, Heard, Page, WebServer
 
@@ -114,9 +116,12 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, allow_private: bool = True) -> AsyncIterator[Office]:
+async def opened(
+    folder: Path, *, url: str | None = None, allow_private: bool = True
+) -> AsyncIterator[Office]:
     """An office over a database that outlives it; it does not send anything yet."""
-    database, clock = Database(f"sqlite+aiosqlite:///{folder / 'jobs.sqlite'}"), Clock()
+    database = Database(url or f"sqlite+aiosqlite:///{folder / 'jobs.sqlite'}")
+    clock = Clock()
     store = Store(database, root=folder)
     await database.open()
     async with httpx.AsyncClient(trust_env=False) as client:
@@ -330,17 +335,32 @@ async def test_who_is_being_told_when_the_service_ends_is_told_to_the_end(
         assert await office.due_in() is None
 
 
+async def test_of_several_processes_one_tells(tmp_path: Path, web: WebServer) -> None:
+    await told_once(web, "/shared", partial(opened, tmp_path))
+
+
 async def test_of_several_replicas_one_tells(tmp_path: Path, web: WebServer) -> None:
-    web.pages["/shared"] = Page()
-    async with opened(tmp_path) as one, opened(tmp_path) as other:
+    with running_postgres() as server:
+        url = server.database().replace("postgresql", "postgresql+psycopg", 1)
+        await told_once(web, "/replicated", partial(opened, tmp_path, url=url))
+
+
+async def told_once(
+    web: WebServer, path: str, office: Callable[[], AbstractAsyncContextManager[Office]]
+) -> None:
+    """Two processes over one database tell of each job once, under one secret."""
+    web.pages[path] = Page()
+    async with office() as one, office() as other:
+        secrets = (signing_secret(None, one.database), signing_secret(None, other.database))
+        assert len(set(await asyncio.gather(*secrets))) == 1
         for number in range(20):
-            await one.add(f"lsj_{number}", f"{web.url}/shared")
+            await one.add(f"lsj_{number}", web.url + path)
             await one.end(f"lsj_{number}")
         async with sending(one), sending(other):
-            requests = await heard(web, "/shared", 20)
+            requests = await heard(web, path, 20)
             assert await one.settled() is None
     assert len({request.headers["webhook-id"] for request in requests}) == 20
-    assert len(web.of("/shared")) == 20
+    assert len(web.of(path)) == 20
 
 
 async def test_a_name_that_leads_inside_by_now_is_not_told(tmp_path: Path, web: WebServer) -> None:
