@@ -35,7 +35,7 @@ _jobs = sa.Table(
     METADATA,
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("provider", sa.String, nullable=False),
-    sa.Column("state", sa.String, nullable=False, index=True),
+    sa.Column("state", sa.String, nullable=False),
     sa.Column("phase", sa.String, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),  # seconds since 1970, UTC
     sa.Column("finished_at", sa.Float),
@@ -63,6 +63,9 @@ _jobs = sa.Table(
     sa.Column("result", sa.JSON(none_as_null=True)),  # our own copy of it
     sa.Column("warnings", sa.JSON, nullable=False),
     sa.Column("error", sa.JSON(none_as_null=True)),
+    # A page of a list is read off them, however many jobs there are.
+    sa.Index("jobs_by_state", "state", "id"),
+    sa.Index("jobs_by_provider", "provider", "id"),
 )
 _MOMENTS = ("finished_at", "expired_at", "submitting_at", "cancel_asked_at")
 _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
