@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from app.model import Job
@@ -46,16 +46,22 @@ class Archive:
         ``name`` is what a file is kept as, if not as it is called. With ``lasting`` the files
         outlive the power once this returns.
         """
-        for file in files:
-            await self._storage.put(f"{job_id}/{name or file.name}", file, lasting=lasting)
+        puts = [
+            self._storage.put(f"{job_id}/{name or file.name}", file, lasting=lasting)
+            for file in files
+        ]
+        # Whoever is told of a fault may delete everything, so that nothing may still be on its way.
+        for fault in await asyncio.gather(*puts, return_exceptions=True):
+            if fault:
+                raise fault
 
     async def bring(self, job: Job) -> None:
         """Have what a job works on in its folder: another replica may have received it."""
         inputs = (job.face, job.audio, job.sent_face, job.sent_audio)
-        for path in dict.fromkeys(media.path for media in inputs if media):
-            if not await asyncio.to_thread(path.exists):
-                await self.open(job.id)
-                await self._storage.fetch(f"{job.id}/{path.name}", path)
+        paths = dict.fromkeys(media.path for media in inputs if media)
+        for path in await asyncio.to_thread(_missing, paths):
+            await self.open(job.id)
+            await self._storage.fetch(f"{job.id}/{path.name}", path)
 
     async def fetch(self, job_id: str, name: str, to: Path) -> None:
         """Have a file that is kept on this disk, to look into it."""
@@ -87,3 +93,7 @@ class Archive:
         for folder in self._root.glob("*"):
             if folder.name not in under_way:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _missing(paths: Iterable[Path]) -> list[Path]:
+    return [path for path in paths if not path.exists()]
