@@ -16,7 +16,8 @@ const ADVICE = {
   bad_answer: "Choose another provider.",
   out_of_credits: "Top up the provider's account, or choose another provider.",
   plan_required: "Change the provider's plan, or choose another provider.",
-  provider_not_configured: "Whoever runs this service has to set the provider's key. Choose another provider meanwhile.",
+  provider_not_configured:
+    "Whoever runs this service has to set the provider's key. Choose another provider meanwhile.",
   provider_auth: "Whoever runs this service has to set another key. Choose another provider meanwhile.",
   outcome_unknown: "Look into the provider's account before you start it again.",
   content_policy: "The provider will not make this. Use another picture or other words.",
@@ -26,8 +27,15 @@ const ADVICE = {
   not_found: "It was deleted, or has expired.",
 };
 const WORTH_A_TRY = new Set([
-  "rate_limited", "overloaded", "provider_unavailable", "provider_error", "internal_error",
-  "unreachable", "unexpected", "unauthorized", "canceled",
+  "rate_limited",
+  "overloaded",
+  "provider_unavailable",
+  "provider_error",
+  "internal_error",
+  "unreachable",
+  "unexpected",
+  "unauthorized",
+  "canceled",
 ]);
 const CHARGES = {
   no: "Nothing was charged.",
@@ -41,4 +49,5 @@ export const worthAnotherTry = (fault) => WORTH_A_TRY.has(fault.code) && fault.c
 export const chargeOf = (fault, provider) => (provider === "local" ? "" : (CHARGES[fault.charged] ?? ""));
 
 /** How a fault without a title is called. */
-export const titleOf = (fault) => fault.title ?? fault.code.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());
+export const titleOf = (fault) =>
+  fault.title ?? fault.code.replaceAll("_", " ").replace(/^./, (first) => first.toUpperCase());

@@ -38,13 +38,16 @@ export function onLocked(tell) {
 
 const authorization = () => (key ? { Authorization: `Bearer ${key}` } : {});
 
-function problemOf(status, text, retryAfter) {
-  let body = {};
+function parsed(text) {
   try {
-    body = JSON.parse(text);
+    return JSON.parse(text);
   } catch {
-    body = { detail: `The service answered ${status} without saying why.` };
+    return null;
   }
+}
+
+function problemOf(status, text, retryAfter) {
+  const body = parsed(text) ?? { detail: `The service answered ${status} without saying why.` };
   const problem = new Problem(body, status, Number(retryAfter) || 0);
   if (status === 401) whenLocked(problem);
   return problem;
@@ -89,7 +92,8 @@ export function order(form, idempotencyKey, { sent = () => {}, signal } = {}) {
     call.upload.onprogress = (event) => event.lengthComputable && sent(event.loaded / event.total);
     call.upload.onload = () => sent(1);
     call.onload = () => {
-      if (call.status < 400) resolve(JSON.parse(call.responseText));
+      const job = call.status < 400 ? parsed(call.responseText) : null;
+      if (job) resolve(job);
       else reject(problemOf(call.status, call.responseText, call.getResponseHeader("Retry-After")));
     };
     call.onerror = () => reject(new Problem({}));

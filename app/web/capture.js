@@ -7,8 +7,10 @@ const SOUNDS = ["audio/webm;codecs=opus", "audio/mp4", "audio/ogg;codecs=opus"];
 
 /** Why a device cannot be used, and what to do about it. */
 function reasonFor(fault, device) {
-  if (!navigator.mediaDevices) return `Browsers open the ${device} only for pages on https or on localhost. Choose a file instead.`;
-  if (fault?.name === "NotAllowedError") return `The browser may not use the ${device}. Allow it in the address bar, or choose a file instead.`;
+  if (!navigator.mediaDevices)
+    return `Browsers open the ${device} only for pages on https or on localhost. Choose a file instead.`;
+  if (fault?.name === "NotAllowedError")
+    return `The browser may not use the ${device}. Allow it in the address bar, or choose a file instead.`;
   if (fault?.name === "NotFoundError") return `There is no ${device} here. Choose a file instead.`;
   return `The ${device} does not start. Another program may be using it.`;
 }
@@ -80,7 +82,9 @@ export class Recording {
     const peaks = [];
     const draw = () => {
       analyser.getFloatTimeDomainData(samples);
-      peaks.push(Math.min(1, samples.reduce((loudest, value) => Math.max(loudest, Math.abs(value)), 0) * 1.6));
+      peaks.push(
+        Math.min(1, samples.reduce((loudest, value) => Math.max(loudest, Math.abs(value)), 0) * 1.6),
+      );
       drawBars(meter, peaks.slice(-90), 1);
       time.textContent = clock((performance.now() - began) / 1000);
       this.#frame = requestAnimationFrame(draw);

@@ -28,12 +28,22 @@ export class Code {
 
   #text() {
     const { job, record } = this.take;
-    if (this.language === "JSON") return job ? JSON.stringify(job, null, 2) : "The service has not answered yet.";
-    return LANGUAGES[this.language]({ address: address("lipsync"), locked: Boolean(apiKey()), ...record.request });
+    if (this.language === "JSON")
+      return job ? JSON.stringify(job, null, 2) : "The service has not answered yet.";
+    return LANGUAGES[this.language]({
+      address: address("lipsync"),
+      locked: Boolean(apiKey()),
+      ...record.request,
+    });
   }
 
   #choice(name) {
-    const input = make("input", { type: "radio", name: this.group, value: name, checked: name === this.language });
+    const input = make("input", {
+      type: "radio",
+      name: this.group,
+      value: name,
+      checked: name === this.language,
+    });
     input.addEventListener("change", () => {
       this.language = name;
       keep("language", name);

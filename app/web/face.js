@@ -8,7 +8,8 @@ import { files } from "./memory.js";
 const KEPT_AS = "face";
 const POSTER_SIDE = 640;
 
-export const isFace = (file) => /^(image|video)\//.test(file.type) || /\.(heic|heif|avif|mkv|mov|m4v)$/i.test(file.name);
+export const isFace = (file) =>
+  /^(image|video)\//.test(file.type) || /\.(heic|heif|avif|mkv|mov|m4v)$/i.test(file.name);
 
 export class Face {
   file = null;
@@ -64,7 +65,10 @@ export class Face {
   async poster() {
     const picture = this.#picture;
     await picture?.decode?.().catch(() => {});
-    const [width, height] = [picture?.naturalWidth || picture?.videoWidth, picture?.naturalHeight || picture?.videoHeight];
+    const [width, height] = [
+      picture?.naturalWidth || picture?.videoWidth,
+      picture?.naturalHeight || picture?.videoHeight,
+    ];
     if (!width || !height) return null;
     const scale = Math.min(1, POSTER_SIDE / Math.max(width, height));
     return drawnFrame(picture, Math.round(width * scale), Math.round(height * scale));
@@ -92,7 +96,10 @@ export class Face {
 
   #image(facts, file) {
     const image = make("img", { src: this.#url, alt: `The chosen face, ${file.name}` });
-    image.addEventListener("load", () => (facts.textContent = `${image.naturalWidth} × ${image.naturalHeight}, ${megabytes(file.size)}`));
+    image.addEventListener(
+      "load",
+      () => (facts.textContent = `${image.naturalWidth} × ${image.naturalHeight}, ${megabytes(file.size)}`),
+    );
     return image;
   }
 
@@ -109,7 +116,12 @@ export class Face {
   #unseen(preview, file) {
     if (this.file !== file) return;
     this.#picture = null;
-    preview.replaceChildren(make("p", { className: "fact", textContent: "No preview for this format. The service reads it all the same." }));
+    preview.replaceChildren(
+      make("p", {
+        className: "fact",
+        textContent: "No preview for this format. The service reads it all the same.",
+      }),
+    );
   }
 }
 

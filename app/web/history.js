@@ -5,10 +5,19 @@ import { announce, byId, clock, fromTemplate, make, parts } from "./dom.js";
 
 const PAGE = 12;
 const LOOK_AGAIN = 4000;
-const STATES = { queued: "Waiting", processing: "Working", success: "", failed: "Failed", canceled: "Canceled" };
+const STATES = {
+  queued: "Waiting",
+  processing: "Working",
+  success: "",
+  failed: "Failed",
+  canceled: "Canceled",
+};
 
 const AGES = [
-  [60, "second"], [3600, "minute", 60], [86_400, "hour", 3600], [Infinity, "day", 86_400],
+  [60, "second"],
+  [3600, "minute", 60],
+  [86_400, "hour", 3600],
+  [Infinity, "day", 86_400],
 ];
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 
@@ -56,10 +65,15 @@ export class History {
   }
 
   async #more() {
-    const { jobs, next_cursor: next } = await read(`lipsync?limit=${PAGE}&cursor=${encodeURIComponent(this.#next)}`);
-    this.jobs = [...this.jobs, ...jobs];
-    this.#next = next;
-    this.#draw();
+    try {
+      const { jobs, next_cursor: next } = await read(
+        `lipsync?limit=${PAGE}&cursor=${encodeURIComponent(this.#next)}`,
+      );
+      [this.jobs, this.#next] = [[...this.jobs, ...jobs], next];
+      this.#draw();
+    } catch (problem) {
+      announce(problem.message);
+    }
   }
 
   #draw() {
@@ -81,7 +95,10 @@ export class History {
     facts.textContent = [STATES[job.status], length, age(job.created_at)].filter(Boolean).join(" · ");
     open.addEventListener("click", () => this.open(job));
     const final = isFinal(job);
-    remove.setAttribute("aria-label", `${final ? "Delete" : "Cancel"} the video by ${name.textContent}, ${age(job.created_at)}`);
+    remove.setAttribute(
+      "aria-label",
+      `${final ? "Delete" : "Cancel"} the video by ${name.textContent}, ${age(job.created_at)}`,
+    );
     if (!final) remove.querySelector("use").setAttribute("href", "#i-close");
     remove.addEventListener("click", () => (final ? this.#delete(job) : this.#cancel(job)));
     if (job.status === "success") this.#drawThumb(thumb, job);
@@ -90,7 +107,13 @@ export class History {
 
   async #drawThumb(thumb, { job_id: id }) {
     if (!this.#thumbs.has(id)) {
-      this.#thumbs.set(id, blob(`lipsync/${id}/thumbnail`).then((picture) => URL.createObjectURL(picture), () => null));
+      this.#thumbs.set(
+        id,
+        blob(`lipsync/${id}/thumbnail`).then(
+          (picture) => URL.createObjectURL(picture),
+          () => null,
+        ),
+      );
     }
     const source = await this.#thumbs.get(id);
     if (source) thumb.replaceChildren(make("img", { src: source, alt: "" }));

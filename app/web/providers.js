@@ -35,10 +35,6 @@ export class Providers {
     return this.all.find((provider) => provider.name === name)?.label ?? name;
   }
 
-  canCancel(name) {
-    return this.all.find((provider) => provider.name === name)?.can_cancel ?? true;
-  }
-
   /** Names of those that are chosen. */
   chosen() {
     return [...this.parts.choices.querySelectorAll("input:checked")].map((input) => input.value);
@@ -63,20 +59,31 @@ export class Providers {
     const wished = several ? recall("providers", [alone === AUTO ? this.preferred : alone, "local"]) : alone;
     const offered = this.ready.map((provider) => this.#choice(provider, several, wished));
     if (this.ready.length > 1 && !several) offered.unshift(this.#choice(this.#automatic(), several, wished));
-    if (!several && !offered.some((choice) => choice.querySelector("input").checked)) offered[0].querySelector("input").checked = true;
+    if (!several && !offered.some((choice) => choice.querySelector("input").checked))
+      offered[0].querySelector("input").checked = true;
     this.parts.choices.replaceChildren(this.parts.choices.querySelector("legend"), ...offered);
     this.#chosen();
   }
 
   #automatic() {
     const first = this.ready[0];
-    return { name: AUTO, label: "Automatic", takes: { image: true, video: true }, pricing: "", note: `${first.label} first; another one if it refuses` };
+    return {
+      name: AUTO,
+      label: "Automatic",
+      takes: { image: true, video: true },
+      pricing: "",
+      note: `${first.label} first; another one if it refuses`,
+    };
   }
 
   #choice(provider, several, wished) {
     const choice = fromTemplate("t-choice");
     const input = choice.querySelector("input");
-    Object.assign(input, { type: several ? "checkbox" : "radio", value: provider.name, checked: several ? wished.includes(provider.name) : wished === provider.name });
+    Object.assign(input, {
+      type: several ? "checkbox" : "radio",
+      value: provider.name,
+      checked: several ? wished.includes(provider.name) : wished === provider.name,
+    });
     part(choice, "name").textContent = provider.label;
     part(choice, "takes").textContent = provider.note ?? takes(provider);
     const price = provider.pricing === "free" ? "Free" : (provider.pricing ?? "");
@@ -102,7 +109,14 @@ export class Providers {
       const form = optionForm(provider.options, recall(`options.${name}`, {}));
       this.#forms.set(name, form);
       if (this.chosen().length === 1) return [form.element];
-      return [make("fieldset", { className: "nested" }, make("legend", { textContent: provider.label }), form.element)];
+      return [
+        make(
+          "fieldset",
+          { className: "nested" },
+          make("legend", { textContent: provider.label }),
+          form.element,
+        ),
+      ];
     });
     this.parts["option-fields"].replaceChildren(...drawn);
     this.parts.options.hidden = !drawn.length;
@@ -116,7 +130,11 @@ export class Providers {
     const others = this.all.filter((provider) => !provider.configured);
     this.parts.others.hidden = !others.length;
     this.parts["others-title"].textContent = `${others.length} more can be set up`;
-    this.parts["other-list"].replaceChildren(...others.map(({ label, setup_hint: hint }) => make("li", {}, make("strong", { textContent: label }), ` ${hint}`)));
+    this.parts["other-list"].replaceChildren(
+      ...others.map(({ label, setup_hint: hint }) =>
+        make("li", {}, make("strong", { textContent: label }), ` ${hint}`),
+      ),
+    );
   }
 }
 

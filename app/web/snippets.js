@@ -22,7 +22,9 @@ export const LANGUAGES = {
   },
 
   Python({ address, locked, ...request }) {
-    const uploads = Object.entries({ image: request.faceName, audio: request.audioName }).filter(([, name]) => name);
+    const uploads = Object.entries({ image: request.faceName, audio: request.audioName }).filter(
+      ([, name]) => name,
+    );
     const data = fields(request).map(([name, value]) => `    ${literal(name)}: ${literal(value)},\n`);
     return [
       locked ? "import os\n" : "",
@@ -39,7 +41,8 @@ export const LANGUAGES = {
   JavaScript({ address, locked, ...request }) {
     const lines = ["const form = new FormData();", `form.append("image", imageFile); // ${request.faceName}`];
     if (request.audioName) lines.push(`form.append("audio", audioFile); // ${request.audioName}`);
-    for (const [name, value] of fields(request)) lines.push(`form.append(${literal(name)}, ${literal(value)});`);
+    for (const [name, value] of fields(request))
+      lines.push(`form.append(${literal(name)}, ${literal(value)});`);
     const headers = locked ? ", headers: { Authorization: `Bearer ${apiKey}` }" : "";
     lines.push(
       `const answer = await fetch(${literal(address)}, { method: "POST", body: form${headers} });`,

@@ -14,7 +14,8 @@ const PREFERRED_VOICE = "Hannah";
 
 export const SAMPLE_TEXT = "Hello! I was only a photograph, until somebody gave me a voice.";
 
-export const isSound = (file) => /^(audio|video)\//.test(file.type) || /\.(m4a|aac|opus|flac|amr|aiff?|mkv)$/i.test(file.name);
+export const isSound = (file) =>
+  /^(audio|video)\//.test(file.type) || /\.(m4a|aac|opus|flac|amr|aiff?|mkv)$/i.test(file.name);
 
 export class Speech {
   file = null;
@@ -37,8 +38,10 @@ export class Speech {
     stop.addEventListener("click", () => this.#stop());
     remove.addEventListener("click", () => this.clear());
     play.addEventListener("click", () => (audio.paused ? playSound(audio) : audio.pause()));
-    for (const change of ["play", "pause", "ended", "timeupdate"]) audio.addEventListener(change, () => this.#drawSound());
-    for (const change of ["playing", "pause", "ended"]) this.#spoken.addEventListener(change, () => this.#drawListen());
+    for (const change of ["play", "pause", "ended", "timeupdate"])
+      audio.addEventListener(change, () => this.#drawSound());
+    for (const change of ["playing", "pause", "ended"])
+      this.#spoken.addEventListener(change, () => this.#drawListen());
     acceptDrops(root, isSound, (file) => this.take(file));
     new ResizeObserver(() => this.#drawSound()).observe(this.parts.strip);
   }
@@ -67,7 +70,11 @@ export class Speech {
     this.voice.replaceChildren(...options);
     const names = new Set(voices.map((voice) => voice.name));
     const wish = recall("voice", PREFERRED_VOICE);
-    this.voice.value = names.has(wish) ? wish : names.has(PREFERRED_VOICE) ? PREFERRED_VOICE : voices[0]?.name;
+    this.voice.value = names.has(wish)
+      ? wish
+      : names.has(PREFERRED_VOICE)
+        ? PREFERRED_VOICE
+        : voices[0]?.name;
     this.#drawListen();
   }
 

@@ -68,7 +68,11 @@ export class Stage {
 
   look() {
     const behavior = calm() ? "auto" : "smooth";
-    if (byId("stage").getBoundingClientRect().top > innerHeight * 0.4 || byId("stage").getBoundingClientRect().bottom < 0) byId("stage").scrollIntoView({ behavior, block: "start" });
+    if (
+      byId("stage").getBoundingClientRect().top > innerHeight * 0.4 ||
+      byId("stage").getBoundingClientRect().bottom < 0
+    )
+      byId("stage").scrollIntoView({ behavior, block: "start" });
   }
 
   label(provider) {
@@ -84,7 +88,10 @@ export class Stage {
   }
 
   changed() {
-    keep("takes", this.takes.map((take) => take.record));
+    keep(
+      "takes",
+      this.takes.map((take) => take.record),
+    );
     this.#draw();
     this.history.refresh();
   }

@@ -1,6 +1,6 @@
 // The studio: puts the page together, and starts what its visitor asks for.
 
-import { apiKey, onLocked, useKey } from "./api.js";
+import { apiKey, onLocked, pause, useKey } from "./api.js";
 import { announce, blame, byId, parts } from "./dom.js";
 import { face as faceInput, isFace } from "./face.js";
 import { History } from "./history.js";
@@ -24,7 +24,9 @@ function drawStart() {
   const chosen = providers.chosen();
   byId("start").textContent = chosen.length > 1 ? `Make ${chosen.length} videos` : "Make the video";
   const paid = chosen.filter((name) => name !== "local").map((name) => providers.label(name));
-  byId("start-note").textContent = paid.length ? `Uses credits of ${new Intl.ListFormat("en").format(paid)}` : "Free, made on this machine";
+  byId("start-note").textContent = paid.length
+    ? `Uses credits of ${new Intl.ListFormat("en").format(paid)}`
+    : "Free, made on this machine";
 }
 
 async function start(names = providers.chosen()) {
@@ -32,7 +34,14 @@ async function start(names = providers.chosen()) {
   const orders = names.map((provider) => {
     const options = providers.options(provider);
     const chosen = Object.keys(options).length ? options : null;
-    const request = { faceName: image.name, audioName: said.audio?.name, text: said.text, voice: said.voice, provider, options: chosen };
+    const request = {
+      faceName: image.name,
+      audioName: said.audio?.name,
+      text: said.text,
+      voice: said.voice,
+      provider,
+      options: chosen,
+    };
     const form = { image, ...said, provider, wait: "0" };
     if (chosen) form.options = JSON.stringify(chosen);
     return { provider, request, peaks: peaks.map((peak) => Number(peak.toFixed(2))), form };
@@ -51,17 +60,25 @@ function complete() {
   return first < 0;
 }
 
+const HASTE = 1000; // milliseconds
 let starting = false;
+
+/** Not `disabled`, which would take the focus from whoever uses the keyboard. */
+function rest(resting) {
+  starting = resting;
+  for (const id of ["start", "sample"]) byId(id).ariaDisabled = String(resting);
+}
 
 async function once(act) {
   if (starting) return;
-  starting = byId("start").disabled = byId("sample").disabled = true;
+  rest(true);
   try {
-    await act();
+    // A second click of the same hand is not a second wish.
+    await Promise.all([act(), pause(HASTE)]);
   } catch (problem) {
     tellAll(problem.message);
   } finally {
-    starting = byId("start").disabled = byId("sample").disabled = false;
+    rest(false);
   }
 }
 
@@ -70,12 +87,14 @@ byId("composer").addEventListener("submit", (event) => {
   if (complete()) once(start);
 });
 
-byId("sample").addEventListener("click", () => once(async () => {
-  if (!face.file) await face.takeSample();
-  if (speech.missing()) speech.say(SAMPLE_TEXT);
-  // Nobody pays for a sample.
-  await start(["local"]);
-}));
+byId("sample").addEventListener("click", () =>
+  once(async () => {
+    if (!face.file) await face.takeSample();
+    if (speech.missing()) speech.say(SAMPLE_TEXT);
+    // Nobody pays for a sample.
+    await start(["local"]);
+  }),
+);
 
 function tellAll(text) {
   const banner = byId("banner");
@@ -83,7 +102,9 @@ function tellAll(text) {
   banner.hidden = !text;
 }
 
-addEventListener("offline", () => tellAll("You are offline. Jobs go on without you; this page looks again once you are back."));
+addEventListener("offline", () =>
+  tellAll("You are offline. Jobs go on without you; this page looks again once you are back."),
+);
 addEventListener("online", () => tellAll(""));
 
 // A file may be dropped anywhere, and pasted: what it is decides where it goes.
@@ -94,7 +115,10 @@ function takeAny(file) {
 
 let dragged = 0;
 const dragging = (depth) => document.body.classList.toggle("dragging", (dragged = Math.max(0, depth)) > 0);
-addEventListener("dragenter", (event) => event.dataTransfer?.types.includes("Files") && dragging(dragged + 1));
+addEventListener(
+  "dragenter",
+  (event) => event.dataTransfer?.types.includes("Files") && dragging(dragged + 1),
+);
 addEventListener("dragleave", () => dragging(dragged - 1));
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", (event) => {
@@ -135,11 +159,12 @@ async function load() {
   byId("key-open").hidden = !apiKey();
   try {
     await providers.load();
-    await Promise.all([speech.loadVoices((name) => providers.label(name)), history.refresh()]);
     tellAll("");
+    await Promise.all([speech.loadVoices((name) => providers.label(name)), history.refresh()]);
   } catch (problem) {
-    if (problem.status !== 401) tellAll(`${problem.message} Reload the page to try again.`);
-    return;
+    if (problem.status === 401) return;
+    tellAll(`${problem.message} Reload the page to try again.`);
+    if (!providers.all.length) return;
   }
   if (!loaded) stage.restore();
   stage.unlock();

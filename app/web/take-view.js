@@ -3,7 +3,7 @@
 import { adviceFor, chargeOf, titleOf, worthAnotherTry } from "./advice.js";
 import { Code } from "./code.js";
 import { announce, calm, clock, fromTemplate, make, megabytes, parts, show } from "./dom.js";
-import { inWords, left } from "./estimate.js";
+import { Pace, inWords } from "./estimate.js";
 import { Player } from "./player.js";
 import { drawBars, peaksOfText } from "./wave.js";
 
@@ -32,6 +32,7 @@ export class TakeView {
   #player;
   #code;
   #backdrop = null;
+  #pace = new Pace();
 
   constructor(take) {
     this.take = take;
@@ -90,6 +91,7 @@ export class TakeView {
 
   #drawWork(complaint) {
     const { phase, message } = this.parts;
+    this.#pace.note(this.take.job?.progress);
     const words = phaseOf(this.take, this.take.house.label(this.take.provider));
     phase.textContent = words;
     message.textContent = complaint || (this.take.offline ? DISCONNECTED : (this.take.job?.message ?? ""));
@@ -111,7 +113,10 @@ export class TakeView {
     progress.setAttribute("aria-label", phase.textContent);
     if (done === null) progress.removeAttribute("aria-valuenow");
     else progress.setAttribute("aria-valuenow", Math.round(done * 100));
-    progress.setAttribute("aria-valuetext", done === null ? phase.textContent : `${Math.round(done * 100)} %`);
+    progress.setAttribute(
+      "aria-valuetext",
+      done === null ? phase.textContent : `${Math.round(done * 100)} %`,
+    );
   }
 
   #drawTimes() {
@@ -119,7 +124,7 @@ export class TakeView {
     const seconds = (Date.now() - this.take.record.began) / 1000;
     passed.textContent = clock(seconds);
     const usually = this.take.house.usual(this.take.provider);
-    const words = inWords(left(this.take.job, seconds, usually));
+    const words = inWords(this.#pace.left(seconds, usually));
     const percent = this.#done() ? `${Math.round(this.#done() * 100)} %` : "";
     remaining.textContent = this.take.canceling ? "" : [percent, words].filter(Boolean).join(", ");
   }
@@ -175,7 +180,9 @@ export class TakeView {
   #subject() {
     const { request } = this.take.record;
     if (!request) return "";
-    return request.text ? `“${request.text.slice(0, 80)}${request.text.length > 80 ? "…" : ""}”` : (request.audioName ?? "");
+    return request.text
+      ? `“${request.text.slice(0, 80)}${request.text.length > 80 ? "…" : ""}”`
+      : (request.audioName ?? "");
   }
 
   #tell(words) {
@@ -194,5 +201,7 @@ function factsOf(job) {
     `made in ${took < 60 ? `${Math.max(1, Math.round(took))} s` : `${clock(took)} min`}`,
     job.file_size ? megabytes(job.file_size) : "",
     cost == null ? "" : `${cost} ${job.cost.unit}${job.cost.charged == null ? " (estimate)" : ""}`,
-  ].filter(Boolean).join(" · ");
+  ]
+    .filter(Boolean)
+    .join(" · ");
 }

@@ -6,9 +6,21 @@ import { files } from "./memory.js";
 import { TakeView } from "./take-view.js";
 
 const inputsOf = (key) => `take.${key}`;
+const KEY_HOLDS = 12 * 3600 * 1000; // milliseconds: half of what the service remembers a key for
+const NOT_SENT = {
+  code: "unreachable",
+  title: "Not sent",
+  detail: "The page was closed before the files were sent. Choose them again.",
+};
+const UNANSWERED = {
+  code: "outcome_unknown",
+  title: "No answer",
+  detail:
+    "The page was closed before the service answered, and it is too long ago to ask. Look among the recent videos.",
+};
 const NOT_YET = 409;
 
-/** `record` is what is kept of a take: key, provider, request, peaks, began, and the job's id. */
+/** `record` is what is kept of a take: key, provider, request, peaks, began, the job's id, and the fault. */
 export class Take {
   job = null;
   problem = null;
@@ -25,12 +37,29 @@ export class Take {
   }
 
   static record({ provider, request, peaks }) {
-    return { key: crypto.randomUUID?.() ?? randomKey(), provider, request, peaks, began: Date.now(), jobId: null };
+    return {
+      key: crypto.randomUUID?.() ?? randomKey(),
+      provider,
+      request,
+      peaks,
+      began: Date.now(),
+      jobId: null,
+    };
   }
 
   /** The take of a job that this page did not start. */
   static ofJob(job, house) {
-    const take = new Take({ key: job.job_id, provider: job.provider, request: null, peaks: null, began: Date.parse(job.created_at), jobId: job.job_id }, house);
+    const take = new Take(
+      {
+        key: job.job_id,
+        provider: job.provider,
+        request: null,
+        peaks: null,
+        began: Date.parse(job.created_at),
+        jobId: job.job_id,
+      },
+      house,
+    );
     take.job = job;
     return take;
   }
@@ -59,7 +88,11 @@ export class Take {
   async resume() {
     const kept = await files.get(inputsOf(this.record.key));
     this.view.setBackdrop(kept?.poster);
-    if (!this.record.jobId && !kept) return this.#fail(new Problem({ code: "unreachable", detail: "The page was closed before the files were sent. Choose them again." }));
+    // What was refused once is not sent again by a mere reload.
+    if (this.record.fault) return this.#fail(new Problem(this.record.fault));
+    if (!this.record.jobId && !kept) return this.#fail(new Problem(NOT_SENT));
+    if (!this.record.jobId && Date.now() - this.record.began > KEY_HOLDS)
+      return this.#fail(new Problem(UNANSWERED));
     await this.#guarded(async () => {
       if (!this.record.jobId) return this.#send(kept);
       this.#tell(await this.#read());
@@ -71,13 +104,16 @@ export class Take {
   /** Go on where it stopped; what is over for good is ordered once more, as a new take. */
   async retry() {
     if (!this.#stopped.signal.aborted && !(this.job && isFinal(this.job))) {
-      this.problem = null;
+      this.problem = this.record.fault = null;
       this.view.draw();
       return this.resume();
     }
     const kept = await files.get(inputsOf(this.record.key));
     if (kept) this.house.startAgain(this, kept);
-    else this.#fail(new Problem({ code: "unreachable", detail: "This browser no longer has the files. Choose them again." }));
+    else
+      this.#fail(
+        new Problem({ ...NOT_SENT, detail: "This browser no longer has the files. Choose them again." }),
+      );
   }
 
   async cancel() {
@@ -121,8 +157,19 @@ export class Take {
     try {
       await act();
     } catch (fault) {
-      if (fault.name !== "AbortError") this.#fail(fault instanceof Problem ? fault : new Problem({ code: "unexpected", detail: String(fault.message) }, 500));
-      else if (this.#cancelAsked) this.#fail(new Problem({ code: "canceled", title: "Canceled", detail: "It was canceled before it was sent." }, 499));
+      if (fault.name !== "AbortError")
+        this.#fail(
+          fault instanceof Problem
+            ? fault
+            : new Problem({ code: "unexpected", detail: String(fault.message) }, 500),
+        );
+      else if (this.#cancelAsked)
+        this.#fail(
+          new Problem(
+            { code: "canceled", title: "Canceled", detail: "It was canceled before it was sent." },
+            499,
+          ),
+        );
     }
   }
 
@@ -159,7 +206,11 @@ export class Take {
 
   async #follow() {
     if (isFinal(this.job)) return;
-    await follow(this.record.jobId, { tell: (job) => this.#tell(job), lost: () => this.#lost(), signal: this.#stopped.signal });
+    await follow(this.record.jobId, {
+      tell: (job) => this.#tell(job),
+      lost: () => this.#lost(),
+      signal: this.#stopped.signal,
+    });
   }
 
   #progress(part) {
@@ -190,14 +241,18 @@ export class Take {
   }
 
   #fail(problem) {
+    const { code, title, message: detail, charged } = problem;
     this.problem = problem;
+    if (!this.record.jobId) this.record.fault = { code, title, detail, charged };
     this.offline = false;
     this.view.draw();
-    this.house.finished(this);
+    this.house.changed();
   }
 }
 
 /** Pages that are not on https have no `crypto.randomUUID`. */
 function randomKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, "0"))
+    .join("");
 }

@@ -26,7 +26,8 @@ export async function peaksOfSound(file, count = 160) {
     const step = Math.max(1, Math.floor(samples.length / count));
     const peaks = Array.from({ length: count }, (_, index) => {
       let loudest = 0;
-      for (let at = index * step; at < (index + 1) * step; at += 7) loudest = Math.max(loudest, Math.abs(samples[at] || 0));
+      for (let at = index * step; at < (index + 1) * step; at += 7)
+        loudest = Math.max(loudest, Math.abs(samples[at] || 0));
       return loudest;
     });
     const top = Math.max(...peaks, 0.01);
@@ -76,7 +77,8 @@ export function drawBars(canvas, peaks, done = 0, glow = null) {
 export function drawLips(canvas) {
   const rows = 41;
   const draw = (time) => {
-    if (!canvas.isConnected || canvas.closest("[hidden]")) return void setTimeout(() => requestAnimationFrame(draw), 500);
+    if (!canvas.isConnected || canvas.closest("[hidden]"))
+      return void setTimeout(() => requestAnimationFrame(draw), 500);
     const open = 0.62 + 0.38 * Math.abs(Math.sin(time / 620) * Math.sin(time / 1130));
     const peaks = Array.from({ length: rows }, (_, index) => {
       const x = (index / (rows - 1)) * 2 - 1;

@@ -317,3 +317,49 @@ def test_a_phone_shows_it_all(visit: Visit, photo: Path) -> None:
             .map((each) => each.textContent)"""
     )
     assert small == []
+
+
+def test_a_hasty_hand_orders_once(visit: Visit, photo: Path, speech: Path) -> None:
+    studio = visit()
+    posts: list[str] = []
+    studio.page.on("request", lambda asked: posts.append(asked.method))
+    studio.choose_face(photo)
+    studio.choose_audio(speech)
+    button = studio.page.get_by_role("button", name="Make the video")
+    button.click()
+    studio.page.wait_for_timeout(300)  # as long as a hand takes between two clicks
+    button.click(force=True)
+    studio.succeeded()
+    assert posts.count("POST") == 1
+
+
+def test_what_was_refused_is_not_sent_again_by_a_reload(
+    visit: Visit, photo: Path, speech: Path
+) -> None:
+    studio = visit()
+    studio.page.route("**/lipsync", refuse)
+    studio.choose_face(photo)
+    studio.choose_audio(speech)
+    studio.start()
+    assert "Too many jobs are under way." in studio.failure()
+    studio.page.unroute("**/lipsync")
+    studio.page.reload()
+    assert "Too many jobs are under way." in studio.failure()
+    studio.page.get_by_role("button", name="Try again").click()
+    studio.succeeded()
+
+
+def refuse(route: Route) -> None:
+    """Answer what a busy service answers."""
+    if route.request.method != "POST":
+        return route.fallback()
+    problem = {
+        "type": "/problems/overloaded",
+        "title": "Overloaded",
+        "status": 503,
+        "code": "overloaded",
+        "detail": "Too many jobs are under way. Try again later.",
+        "retryable": True,
+        "charged": "no",
+    }
+    return route.fulfill(status=503, json=problem, content_type="application/problem+json")
