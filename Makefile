@@ -6,7 +6,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 HOST ?= 127.0.0.1
 PORT ?= 8000
 
-.PHONY: demo serve test check mutate faults chaos bench load picture install lock clean
+.PHONY: demo serve test check mutate faults formats chaos bench load picture install lock clean
 
 demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=hello.wav | TEXT="Hello there" VOICE=Hannah] [OUT=talking.mp4]
 	@$(BIN)/python -m app demo $(if $(IMAGE),--image "$(IMAGE)") $(if $(AUDIO),--audio "$(AUDIO)") $(if $(TEXT),--text "$$TEXT") $(if $(VOICE),--voice "$(VOICE)") $(if $(OUT),--out "$(OUT)")
@@ -31,6 +31,9 @@ faults: .venv/development  ## print what callers are told when a provider fails,
 
 chaos: .venv/development  ## kill the service 200 times at random moments: is anything lost, or paid twice?
 	$(BIN)/python -m tests.faults.chaos
+
+formats: .venv/development  ## send every picture and every voice through every provider (some minutes)
+	$(BIN)/python -m tests.formats
 
 bench: .venv/development  ## print what the service and the engine take
 	$(BIN)/python -m bench
