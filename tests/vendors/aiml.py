@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.providers.aiml import PixVerse
-from tests.vendors.base import KEY, Exchange, Failure, Reply, Scene, Vendor
+from tests.vendors.base import Exchange, Failure, Reply, Scene, Vendor
 
 BASE = "https://api.aimlapi.com"
 PATH = "/v2/video/generations"
@@ -35,8 +35,6 @@ NO_FACE_ERROR = {"detail": [{**WHERE, "msg": NO_FACE, "type": "face_detection_er
 
 AIML = Vendor(
     provider=PixVerse,
-    settings={"api_key": KEY},
-    addresses={"AIML_BASE_URL": BASE},
     job=JOB,
     submit=Exchange(
         "POST",

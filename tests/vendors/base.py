@@ -70,8 +70,8 @@ class Vendor:
     """
 
     provider: type[HttpProvider[Any]]
-    settings: Mapping[str, str]
-    addresses: Mapping[str, str]
+    settings: Mapping[str, str] = field(default_factory=lambda: {"api_key": KEY})
+    addresses: Mapping[str, str] = field(default_factory=dict)
     """Variables by which its addresses are set, and their defaults; the first is ``base_url``'s."""
     auth: str = "Bearer {}"
     job: str
@@ -93,12 +93,22 @@ class Vendor:
     done: tuple[Scene, ...]
     hollow: Scene
     """A success without a video."""
-    failures: tuple[Failure, ...]
+    failures: tuple[Failure, ...] = ()
     video_url: str
-    refusals: Mapping[str, Reply]
-    says: Callable[[str], object]
+    refusals: Mapping[str, Reply] = field(default_factory=dict)
+    says: Callable[[str], object] = lambda text: {"message": text}
     fails: Callable[[str], Scene]
     unlike: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """What is left out is as usual: one address, and jobs that cost when they fail."""
+        config = self.provider.config
+        own = {
+            f"{config.model_config['env_prefix']}BASE_URL": config.model_fields["base_url"].default
+        }
+        usual = Failure(self.fails("It broke."), "provider_error", "It broke.", "unknown")
+        object.__setattr__(self, "addresses", self.addresses or own)
+        object.__setattr__(self, "failures", self.failures or (usual,))
 
     @property
     def name(self) -> str:

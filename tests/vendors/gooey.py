@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.providers.gooey import Gooey
-from tests.vendors.base import KEY, Exchange, Failure, Reply, Scene, Vendor
+from tests.vendors.base import Exchange, Failure, Reply, Scene, Vendor
 
 BASE = "https://api.gooey.ai"
 STATUS = f"{BASE}/v3/Lipsync/status/?run_id=m0rghxk55xfx"
@@ -31,8 +31,6 @@ def broke(status: int, text: str) -> Scene:
 
 GOOEY = Vendor(
     provider=Gooey,
-    settings={"api_key": KEY},
-    addresses={"GOOEY_BASE_URL": BASE},
     job="m0rghxk55xfx",
     submit=Exchange(
         "POST",

@@ -6,7 +6,7 @@ import hmac
 from typing import Any
 
 from app.providers.magic_hour import MagicHour
-from tests.vendors.base import KEY, Exchange, Failure, Reply, Scene, Vendor
+from tests.vendors.base import Exchange, Failure, Reply, Scene, Vendor
 
 BASE = "https://api.magichour.ai"
 FILES = "https://videos.magichour.ai/"
@@ -50,8 +50,6 @@ BAD_AUDIO = "'mp4' is an invalid audio extension. Possible extensions are 'mp3, 
 
 MAGIC_HOUR = Vendor(
     provider=MagicHour,
-    settings={"api_key": KEY},
-    addresses={"MAGIC_HOUR_BASE_URL": BASE},
     job="cuid-example",
     token="api-assets/id",
     uploads=(Exchange("POST", f"{BASE}/v1/files/upload-urls", Reply({"items": PLACES})),),
@@ -77,7 +75,6 @@ MAGIC_HOUR = Vendor(
         "402": Reply({"message": "Payment required"}, 402),
         "422": Reply({"message": BAD_AUDIO}, 422),
     },
-    says=lambda text: {"message": text},
     fails=lambda text: error("unknown_error", text),
     unlike={  # a 403 is about the plan, and the key is known
         ("upload", "403_auth"): "402 plan_required; charged: no",
