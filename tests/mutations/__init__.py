@@ -6,6 +6,7 @@ from tests.mutations.base import Mutation
 from tests.mutations.callers import CALLERS
 from tests.mutations.costs import COSTS
 from tests.mutations.jobs import JOBS
+from tests.mutations.media import MEDIA
 from tests.mutations.providers import PROVIDERS
 from tests.mutations.speech import SPOKEN
 from tests.mutations.webhooks import WEBHOOKS
@@ -15,6 +16,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     *COSTS,
     *PROVIDERS,
     *JOBS,
+    *MEDIA,
     *ARCHIVE,
     *REACHING,
     *SPOKEN,

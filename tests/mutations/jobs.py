@@ -36,22 +36,22 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "an order is not announced before it leaves",
         STEPS,
-        "if await self._store.intend(job.id):",
-        "if True:",
+        "intent = await self._store.intend(job.id, allowance)",
+        "intent = Intent.MADE",
         (HOSTED + "a_kill_while_the_order_leaves_is_found_again_and_told[aiml_pixverse]",),
     ),
     Mutation(
         "what was announced before a restart is forgotten",
         STORE,
-        "            _jobs.c.submitting_at.is_(None),\n",
-        "",
+        "room = [_jobs.c.submitting_at.is_(None), *(",
+        "room = [*(",
         ("tests/test_store.py::test_an_order_is_announced_once",),
     ),
     Mutation(
         "a final job changes again",
         STORE,
-        "written = await self._change(job_id, _UNFINISHED, self._mine, **values)",
-        "written = await self._change(job_id, self._mine, **values)",
+        "partial(self._change, job_id, values, _UNFINISHED, self._mine, topics=topics)",
+        "partial(self._change, job_id, values, self._mine, topics=topics)",
         ("tests/test_store.py::test_a_final_job_never_changes_again",),
     ),
     Mutation(
