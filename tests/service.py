@@ -106,8 +106,8 @@ class Service:
             if int(parent) == self.process.pid and "spawn_main" in command
         ]
 
-    def await_health(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+    def await_health(self, *, within: float = START_SECONDS) -> None:
+        deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"the service did not start:\n{self.log.read_text()}")
@@ -116,7 +116,7 @@ class Service:
             except httpx.TransportError:
                 continue
             return
-        raise AssertionError("the service does not answer")
+        raise AssertionError(f"the service does not answer:\n{self.log.read_text()}")
 
 
 ORIGIN = {"Origin": "https://page.example"}

@@ -49,6 +49,7 @@ WORTH_A_KILL = (
 )
 WHILE_STARTING = 0.15
 """Share of the kills that come before it answers at all."""
+START_SECONDS = 60.0
 PEACE_SECONDS = 180.0
 """For what is still open when the killing is over."""
 SENDING = "sending"
@@ -87,7 +88,8 @@ def main(kills: int, minutes: float) -> int:
         killings = Killings()
         while killings.count < kills and time.monotonic() - began < minutes * 60:
             _kill_once(service, customers, killings)
-        service.start()
+        service.launch()
+        service.await_health(within=START_SECONDS)
         served = customers.all_served(within=PEACE_SECONDS)
         faults = _faults(customers.orders, service.client, standin.seen(), killings.unknowable)
         _print(killings, customers.orders, time.monotonic() - began)
@@ -127,7 +129,7 @@ def _kill_once(service: Service, customers: Customers, killings: Killings) -> No
         killings.while_starting += 1
         time.sleep(random.uniform(0, 1.5))
     else:
-        service.await_health()
+        service.await_health(within=START_SECONDS)
         _await_phase(database, random.choice(WORTH_A_KILL))
         time.sleep(random.uniform(0, LATENCY))
     service.kill()
