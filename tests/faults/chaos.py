@@ -1,5 +1,7 @@
 """Kills the service at random moments, again and again: ``python -m tests.faults.chaos [--kills N]``.
 
+With ``--postgres`` it is either of two replicas that dies, and the other goes on with its jobs.
+
 Customers order from all providers all the while, and send again what was not answered. The platforms
 are stand-ins on loopback that outlive the service; their own count of accepted orders is the judge.
 At the end every job must be final, every success must have a video that plays, nothing may have been
@@ -10,14 +12,12 @@ that the order was about to leave, and not yet that it was taken. The exit code 
 from __future__ import annotations
 
 import argparse
-import random
-import shutil
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -30,26 +30,14 @@ from app.espeak import speak, write_wav
 from app.model import Phase
 from app.samples import sample_photo
 from tests.faults.customers import Customers, Placed
+from tests.faults.victims import Death, OneProcess, TwoReplicas, Victims
+from tests.postgres import running_postgres
 from tests.service import Service
 from tests.standin import RunningStandIn
 from tests.vendors import VENDORS
 
 PROVIDERS = ["local", *(vendor.name for vendor in VENDORS)]
 JOB_SECONDS, LATENCY = 1.0, 0.3
-UP_FOR = 4.0
-"""Most seconds that a service lives after it answers, if no job comes to where it is to die."""
-WORTH_A_KILL = (
-    "checking",
-    "converting",
-    "uploading",
-    "submitting",
-    "waiting",
-    "rendering",
-    "archiving",
-)
-WHILE_STARTING = 0.15
-"""Share of the kills that come before it answers at all."""
-START_SECONDS = 60.0
 PEACE_SECONDS = 180.0
 """For what is still open when the killing is over."""
 SENDING = "sending"
@@ -66,37 +54,60 @@ class Killings:
     unknowable: set[str] = field(default_factory=set)
     """Jobs whose order had been announced, and of which nothing was heard yet."""
 
-    def met(self, phases: Counter[str]) -> None:
+    def met(self, death: Death, sending: int) -> None:
         """Count one more kill."""
+        phases = Counter(str(row["phase"]) for row in death.rows) + Counter({SENDING: sending})
         self.count += 1
+        self.while_starting += death.while_starting
         self.kills.update(set(phases))
         self.jobs.update(phases)
+        self.unknowable |= death.unknowable
 
 
-def main(kills: int, minutes: float) -> int:
+def main(kills: int, minutes: float, *, replicas: bool) -> int:
     """Kill, wait for the end, and print what became of every order."""
     began = time.monotonic()
     with ExitStack() as rooms:
         folder = Path(rooms.enter_context(tempfile.TemporaryDirectory()))
         standin = rooms.enter_context(RunningStandIn(folder, seconds=JOB_SECONDS, latency=LATENCY))
-        service = rooms.enter_context(Service(folder, **standin.settings, LOG_LEVEL="ERROR"))
-        faces, audio = _material(service, folder)
-        service.kill()
+        settings = {**standin.settings, "LOG_LEVEL": "ERROR"}
+        open_victims = _two_replicas if replicas else _one_process
+        victims = rooms.enter_context(open_victims(folder, settings))
+        faces, audio = _material(victims.services[0], folder)
+        addresses = [service.base_url for service in victims.services]
         customers = rooms.enter_context(
-            Customers(service.base_url, providers=PROVIDERS, faces=faces, audio=audio)
+            Customers(addresses, providers=PROVIDERS, faces=faces, audio=audio)
         )
         killings = Killings()
         while killings.count < kills and time.monotonic() - began < minutes * 60:
-            _kill_once(service, customers, killings)
-        service.launch()
-        service.await_health(within=START_SECONDS)
+            killings.met(victims.kill_one(), customers.sending)
+        victims.revive()
         served = customers.all_served(within=PEACE_SECONDS)
-        faults = _faults(customers.orders, service.client, standin.seen(), killings.unknowable)
+        client = victims.services[0].client
+        faults = _faults(customers.orders, client, standin.seen(), killings.unknowable)
         _print(killings, customers.orders, time.monotonic() - began)
     if not served:
         faults.append("not every order came to its end")
     print("\n".join(faults) or "Nothing was lost, and nothing was submitted twice.")
     return bool(faults)
+
+
+@contextmanager
+def _one_process(folder: Path, settings: dict[str, str]) -> Iterator[Victims]:
+    with Service(folder, **settings) as service:
+        yield OneProcess(service)
+
+
+@contextmanager
+def _two_replicas(folder: Path, settings: dict[str, str]) -> Iterator[Victims]:
+    with running_postgres() as server:
+        database = server.database()
+        shared = settings | {"DATABASE_URL": database, "STORAGE_URL": str(folder / "storage")}
+        places = [folder / "a", folder / "b"]
+        for place in places:
+            place.mkdir()
+        with Service(places[0], **shared) as one, Service(places[1], **shared) as other:
+            yield TwoReplicas([one, other], database)
 
 
 def _material(service: Service, folder: Path) -> tuple[list[Path], Path]:
@@ -120,50 +131,6 @@ def _as_matroska(clip: Path) -> Path:
                 packet.stream = streams[packet.stream.index]
                 target.mux(packet)
     return path
-
-
-def _kill_once(service: Service, customers: Customers, killings: Killings) -> None:
-    database = service.folder / "data" / "jobs.db"
-    service.launch()
-    if random.random() < WHILE_STARTING:
-        killings.while_starting += 1
-        time.sleep(random.uniform(0, 1.5))
-    else:
-        service.await_health(within=START_SECONDS)
-        _await_phase(database, random.choice(WORTH_A_KILL))
-        time.sleep(random.uniform(0, LATENCY))
-    service.kill()
-    rows = _as_killed(database)
-    phases = Counter(str(row["phase"]) for row in rows)
-    killings.met(phases + Counter({SENDING: customers.sending}))
-    killings.unknowable |= {
-        row["id"] for row in rows if row["submitting_at"] and row["ticket"] is None
-    }
-
-
-def _await_phase(database: Path, phase: str) -> None:
-    """Let the service live until a job is in the phase, or for a random time if none gets there."""
-    deadline = time.monotonic() + random.uniform(0, UP_FOR)
-    while time.monotonic() < deadline:
-        if phase in [row["phase"] for row in _unfinished(database)]:
-            return
-        time.sleep(0.01)
-
-
-def _as_killed(database: Path) -> list[sqlite3.Row]:
-    """The rows as the kill left them, read from a copy: the service must mend its own files."""
-    with tempfile.TemporaryDirectory() as temporary:
-        for suffix in ("", "-wal"):
-            with suppress(FileNotFoundError):
-                shutil.copy(f"{database}{suffix}", temporary)
-        return _unfinished(Path(temporary) / database.name)
-
-
-def _unfinished(database: Path) -> list[sqlite3.Row]:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.row_factory = sqlite3.Row
-        query = "SELECT * FROM jobs WHERE state IN ('queued', 'processing')"
-        return connection.execute(query).fetchall()
 
 
 def _faults(
@@ -234,5 +201,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.faults.chaos")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=10.0, help="at most, for the killing")
+    parser.add_argument("--postgres", action="store_true", help="two replicas over PostgreSQL")
     chosen = parser.parse_args()
-    sys.exit(main(chosen.kills, chosen.minutes))
+    sys.exit(main(chosen.kills, chosen.minutes, replicas=chosen.postgres))

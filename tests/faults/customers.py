@@ -8,8 +8,7 @@ import random
 import threading
 import time
 import wave
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +25,7 @@ OPEN_ORDERS = 7
 OPEN_RENDERS = 1
 """Of each customer: a render begins again after a kill, and only ends once it is left in peace."""
 RETRY_SECONDS = 0.05
+UNAVAILABLE = 503
 
 
 @dataclass(slots=True)
@@ -50,10 +50,10 @@ class Customers:
     """Threads that place orders, each by its own Idempotency-Key until it is answered."""
 
     def __init__(
-        self, base_url: str, *, providers: list[str], faces: list[Path], audio: Path
+        self, addresses: Sequence[str], *, providers: list[str], faces: list[Path], audio: Path
     ) -> None:
         self.orders: list[Placed] = []
-        self._base_url = base_url
+        self._addresses = addresses
         self._providers = itertools.cycle(providers)
         self._faces = faces
         self._audio = audio
@@ -89,7 +89,7 @@ class Customers:
 
     def _shop(self) -> None:
         placed: list[Placed] = []
-        with httpx.Client(base_url=self._base_url, timeout=10, trust_env=False) as client:
+        with _Line(self._addresses) as line:
             while True:
                 waiting = [order for order in placed if not order.final]
                 if self._enough.is_set():
@@ -97,10 +97,10 @@ class Customers:
                         return
                 elif order := self._next_order(waiting):
                     placed.append(order)
-                    self._place(client, order)
+                    self._place(line, order)
                     continue
                 for order in waiting:
-                    self._ask(client, order)
+                    _ask(line, order)
                 time.sleep(RETRY_SECONDS)
 
     def _next_order(self, waiting: list[Placed]) -> Placed | None:
@@ -125,34 +125,61 @@ class Customers:
             own.writeframes(number.to_bytes(4, "little") + said.readframes(said.getnframes())[4:])
         return written.getvalue()
 
-    def _place(self, client: httpx.Client, order: Placed) -> None:
+    def _place(self, line: _Line, order: Placed) -> None:
         """Send the order until it is answered: its key makes that one job."""
         self._sending.add(order.key)
         while not order.job:
-            with suppress(httpx.TransportError):
-                answer = client.send(_request(client, order))
-                answer.raise_for_status()
+            if answer := line.send("POST", "/lipsync", *_form(order)):
                 order.job = answer.json()
-            time.sleep(0 if order.job else RETRY_SECONDS)
         self._sending.discard(order.key)
 
-    def _ask(self, client: httpx.Client, order: Placed) -> None:
-        with suppress(httpx.TransportError):
-            order.job = client.get(f"/lipsync/{order.job['job_id']}").raise_for_status().json()
+
+class _Line:
+    """A customer's way to the service: another replica's address after each failure."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        clients = [httpx.Client(base_url=each, timeout=10, trust_env=False) for each in addresses]
+        self._clients = random.sample(clients, len(clients))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            client.close()
+
+    def send(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> httpx.Response | None:
+        """The answer, or None where there was none, or only that there is none just now."""
+        client = self._clients[0]
+        try:
+            content = _slowly(body) if body else None
+            answer = client.request(method, path, content=content, headers=headers)
+            if answer.status_code != UNAVAILABLE:
+                return answer.raise_for_status()
+        except httpx.TransportError:
+            pass
+        self._clients.append(self._clients.pop(0))
+        time.sleep(RETRY_SECONDS)
+        return None
 
 
-def _request(client: httpx.Client, order: Placed) -> httpx.Request:
-    """The order as a form that takes its time, so that kills meet it half sent."""
-    form = client.build_request(
+def _ask(line: _Line, order: Placed) -> None:
+    if answer := line.send("GET", f"/lipsync/{order.job['job_id']}"):
+        order.job = answer.json()
+
+
+def _form(order: Placed) -> tuple[bytes, Mapping[str, str]]:
+    form = httpx.Request(
         "POST",
-        "/lipsync",
+        "http://form",
         files={"image": order.face.read_bytes(), "audio": ("audio.wav", order.audio)},
         data={"provider": order.provider, "wait": "0", "options": _options(order)},
         headers={"Idempotency-Key": order.key},
     )
-    return client.build_request(
-        "POST", "/lipsync", content=_slowly(form.read()), headers=form.headers
-    )
+    kind = form.headers["Content-Type"]
+    return form.read(), {"Content-Type": kind, "Idempotency-Key": order.key}
 
 
 def _options(order: Placed) -> str:
@@ -160,6 +187,7 @@ def _options(order: Placed) -> str:
 
 
 def _slowly(body: bytes) -> Iterator[bytes]:
+    """A form that takes its time, so that kills meet it half sent."""
     middle = len(body) // 2
     yield body[:middle]
     time.sleep(random.uniform(0, 0.1))
