@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
+from limits.aio.storage import MemoryStorage
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -30,6 +31,7 @@ from app.api.orders import Counter
 from app.api.pictures import PictureRoutes
 from app.api.reading import Reader
 from app.archive import Archive
+from app.arrivals import Arrivals
 from app.attendance import Attendance
 from app.copies import Copies
 from app.database import Database
@@ -234,7 +236,13 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(studio.routes())
     docs.install(app, keys=bool(settings.api_keys))
     problems.install(app)
-    door = Door(app, keys=settings.api_keys, links=rooms.links, limit=settings.rate_limit)
+    door = Door(
+        app,
+        keys=settings.api_keys,
+        links=rooms.links,
+        limit=settings.rate_limit,
+        counted=Arrivals(rooms.database) if rooms.database.shared else MemoryStorage(),
+    )
     measured = Measure(_open_to_pages(door, settings), rooms.metrics)
     return Service(measured, rooms.data, rooms.closing)
 

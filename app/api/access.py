@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from urllib.parse import parse_qs, urlencode
 
 from limits import RateLimitItem
-from limits.aio.storage import MemoryStorage
+from limits.aio.storage import Storage
 from limits.aio.strategies import MovingWindowRateLimiter
+from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -66,13 +67,19 @@ class Door:
     """ASGI middleware in front of every route. Without ``keys`` everybody may come in."""
 
     def __init__(
-        self, app: ASGIApp, *, keys: Sequence[str], links: Links, limit: RateLimitItem | None
+        self,
+        app: ASGIApp,
+        *,
+        keys: Sequence[str],
+        links: Links,
+        limit: RateLimitItem | None,
+        counted: Storage,
     ) -> None:
         self._app = app
         self._keys = keys
         self._links = links
         self._limit = limit
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._limiter = MovingWindowRateLimiter(counted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a problem, or let the request in."""
@@ -102,9 +109,14 @@ class Door:
         if self._limit is None or request.method != "POST" or request.url.path not in _ORDERS:
             return
         caller = bearer(request) if self._keys else request.client.host if request.client else ""
-        if not await self._limiter.hit(self._limit, caller):
+        try:
+            if await self._limiter.hit(self._limit, caller):
+                return
             window = await self._limiter.get_window_stats(self._limit, caller)
-            raise RateLimited(retry_after=max(1, math.ceil(window.reset_time - time.time())))
+        except DBAPIError:
+            # That the database is away is told to whoever goes on, in better words.
+            return
+        raise RateLimited(retry_after=max(1, math.ceil(window.reset_time - time.time())))
 
 
 def bearer(request: Request) -> str:

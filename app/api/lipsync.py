@@ -106,6 +106,9 @@ _HEADERS = {
 }
 _TOLD = ("Location", "Preference-Applied", "Idempotency-Replayed")
 
+STOPPING_FOR = 5
+"""Seconds after which another replica, or this one once it is back, takes the order."""
+
 
 @dataclass(frozen=True, slots=True)
 class LipsyncRoutes:
@@ -181,6 +184,8 @@ class LipsyncRoutes:
         With an `Idempotency-Key` the order can be sent again when its answer was lost: the answer
         is then that of the job it has already, with `Idempotency-Replayed: true`.
         """
+        if self.reader.closing.is_set():
+            raise Overloaded("The service is about to stop. Try again.", retry_after=STOPPING_FOR)
         taken = await self.counter.take(request)
         if not taken.replayed:
             await self.runner.begin(taken.job.id)

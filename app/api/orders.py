@@ -33,12 +33,10 @@ from app.providers import AUTO, Providers
 from app.providers.base import Options, Provider
 from app.settings import Settings
 from app.speech import Script, Speaker, words_of
-from app.store import Store
+from app.store import BUSY_FOR, Store
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2048)]
-_BUSY_FOR = 10
-"""Seconds after which a caller may find room again."""
 
 
 class OrderFields(BaseModel):
@@ -124,7 +122,7 @@ class Counter:
         try:
             # Whoever carries the job out may be another process, with another disk.
             await self.archive.keep(job.id, job.face.path, job.audio.path)
-            await self.store.add(job, claim)
+            await self.store.add(job, claim, most=self.settings.worker_concurrency)
         except Exception:
             # What went wrong matters more than what is left in a storage that is down.
             with suppress(StorageUnavailable):
@@ -181,7 +179,7 @@ class Counter:
 
     async def _refuse_overload(self) -> None:
         if await self.store.count_unfinished() >= self.settings.worker_concurrency:
-            raise Overloaded(retry_after=_BUSY_FOR)
+            raise Overloaded(retry_after=BUSY_FOR)
 
     async def _look_into(self, form: Form, script: Script | None) -> tuple[Media, Media]:
         limits = Limits(max_seconds=self.settings.max_media_seconds)

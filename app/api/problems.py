@@ -12,21 +12,25 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from app.database import away
 from app.errors import (
     Charged,
     InternalError,
     InvalidRequest,
     LipSyncError,
     NotFound,
+    Overloaded,
     Unauthorized,
     VendorWords,
     every_error,
 )
 from app.model import Job
 
+_SOON = 5.0
 _RETRY_AFTER = 30.0
 """Seconds, where whoever refused did not say when to come back."""
 
@@ -107,6 +111,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(JobProblem, _job_problem)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
+    app.add_exception_handler(DBAPIError, _database)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _bug)
     _describe(app)
 
@@ -168,6 +173,13 @@ async def _http(_request: Request, error: HTTPException) -> Response:
     ours = NotFound() if error.status_code == 404 else InvalidRequest(f"{error.detail}.")
     problem = problem_of(ours).model_copy(update={"status": error.status_code})
     return ProblemResponse(problem, dict(error.headers or {}))
+
+
+async def _database(request: Request, error: DBAPIError) -> ProblemResponse:
+    if not away(error):
+        return await _bug(request, error)
+    busy = Overloaded("The database cannot be reached. Try again later.", retry_after=_SOON)
+    return await _lipsync_error(request, busy)
 
 
 async def _bug(_request: Request, error: Exception) -> ProblemResponse:

@@ -38,7 +38,7 @@ class Order:
 
     def described(self) -> dict[str, Any]:
         """The order as `/_seen` tells it."""
-        names = ("address", "fields", "canceled", "checks", "downloads")
+        names = ("address", "fields", "canceled", "checks", "downloads", "accepted_at")
         told = {name: getattr(self, name) for name in names}
         files = [asdict(file) for file in self.files]
         return {"provider": self.vendor.name, "job_id": self.job, "files": files, **told}
