@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -103,3 +105,18 @@ async def _end(store: Store) -> None:
 
 async def _expiry(store: Store) -> None:
     assert await store.expire("lsj_1")
+
+
+async def test_a_database_of_an_earlier_version_gets_what_is_new(
+    store: Store, tmp_path: Path
+) -> None:
+    before = await store.find("lsj_1")
+    path = tmp_path / "jobs.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        for column in ("text", "revision", "cancel_asked_at"):
+            old.execute(f"ALTER TABLE jobs DROP COLUMN {column}")
+        old.commit()
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    await database.open()
+    assert await Store(database, root=tmp_path).find("lsj_1") == before
+    await database.close()

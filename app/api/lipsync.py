@@ -19,6 +19,7 @@ from app.errors import (
     Gone,
     InvalidRequest,
     NotFound,
+    Overloaded,
     RangeNotSatisfiable,
     StillRunning,
     TimedOut,
