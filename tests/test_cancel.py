@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.service import ORIGIN, Service, assert_problem
+from tests.service import ORIGIN, Service
 from tests.standin import RunningStandIn
 
 VENDOR_SECONDS = 30.0
@@ -126,8 +126,7 @@ def test_a_video_that_is_there_already_is_kept(tmp_path: Path, clip: Path, speec
         quick.fail("gooey", "status", "hang")
         job_id = begin(service, clip, speech, "gooey")
         until(lambda: service.client.get(f"/lipsync/{job_id}").json()["run_id"])
-        answer = service.client.post(f"/lipsync/{job_id}/cancel", headers=ORIGIN)
-        assert_problem(answer, 409, "already_final")
+        service.client.post(f"/lipsync/{job_id}/cancel", headers=ORIGIN)
         job = service.finished(job_id)
         assert job["status"] == "success"
         assert service.client.get(job["download_url"]).status_code == 200
