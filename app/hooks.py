@@ -56,7 +56,10 @@ Describe = Callable[[Job], Mapping[str, object]]
 
 
 class Hooks:
-    """Sends the webhooks. ``now`` tells the seconds since 1970."""
+    """Sends the webhooks.
+
+    ``now`` tells the seconds since 1970, ``tried`` is called with what came of each attempt.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Hooks:
         describe: Describe,
         *,
         now: Callable[[], float] = time.time,
+        tried: Callable[[str], None] = lambda _outcome: None,
     ) -> None:
         self._database = database
         self._engine = database.engine
@@ -73,6 +77,7 @@ class Hooks:
         self._addresses = addresses
         self._describe = describe
         self._now = now
+        self._tried = tried
         self._news = asyncio.Event()
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._attempts: set[asyncio.Task[None]] = set()
@@ -159,6 +164,7 @@ class Hooks:
                 await deliveries.drop(connection, delivery.job_id)
             return
         outcome, pause = await self._tell(job, job.callback_url, delivery)
+        self._tried(outcome)
         log.info("a webhook was tried", job_id=job.id, attempt=delivery.attempt, outcome=outcome)
         due_at = None if pause is None else self._now() + pause
         await self._database.patiently(partial(self._settle, delivery, outcome, due_at))

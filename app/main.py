@@ -114,7 +114,13 @@ class _Rooms:
         sign = self.links.sign if settings.api_keys else str
         self.reader = Reader(self.store, self.closing, sign)
         self.webhook_secret = settings.webhook_secret
-        self.hooks = Hooks(self.database, self.store, self.addresses, self.reader.told)
+        self.hooks = Hooks(
+            self.database,
+            self.store,
+            self.addresses,
+            self.reader.told,
+            tried=self.metrics.webhook_tried,
+        )
         models = _face_models(local)
         self.inspections = Inspections(
             WorkerPool(INSPECTIONS, memory=INSPECTION_MEMORY, keep=True), models=models

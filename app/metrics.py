@@ -62,6 +62,16 @@ class Metrics:
             ("provider", "outcome"),
             registry=registry,
         )
+        self._webhooks = Counter(
+            "lipsync_webhook_attempts",
+            "Attempts to tell callers of the end of a job, by what came of them.",
+            ("outcome",),
+            registry=registry,
+        )
+
+    def webhook_tried(self, outcome: str) -> None:
+        """Count an attempt to tell a caller of a job's end."""
+        self._webhooks.labels(outcome).inc()
 
     def job_ended(self, job: Job) -> None:
         """Count a job that has just become final."""

@@ -77,6 +77,15 @@ def test_what_was_refused_and_what_was_lost_are_told_apart(
         assert reaches(gateway, 1, "lipsync_job_errors_total", provider="gooey", code=code)
 
 
+def test_attempts_to_tell_of_the_end_are_counted(
+    gateway: Service, standin: RunningStandIn, photo: Path, speech: Path
+) -> None:
+    nobody = f"{standin.base_url}/nobody"
+    told = gateway.order(photo, speech, provider="gooey", callback_url=nobody)
+    assert told.status_code == 200, told.text
+    assert reaches(gateway, 1, "lipsync_webhook_attempts_total", outcome="answered 404")
+
+
 def test_jobs_under_way_are_counted(gateway: Service, photo: Path, long_speech: Path) -> None:
     job_id = gateway.order(photo, long_speech, provider="local", wait="0").json()["job_id"]
     gateway.reached(job_id, "rendering")
