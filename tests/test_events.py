@@ -84,10 +84,10 @@ def test_who_comes_back_early_is_told_nothing_twice(
     first = service.order(photo, long_speech, wait="0").json()["job_id"]
     service.reached(first, "rendering")
     second = service.order(photo, long_speech, wait="0").json()["job_id"]
-    service.reached(second, "waiting")  # for its turn: nothing happens to it meanwhile
     path = f"/lipsync/{second}/events"
     with service.client.stream("GET", path) as stream:
-        event_id, _ = next(told := events(stream))
+        # Once it stands in line for its turn, nothing happens to it meanwhile.
+        event_id = next(heard for heard, job in events(stream) if job["progress"] == 0)
     with service.client.stream("GET", path, headers={"Last-Event-ID": str(event_id)}) as stream:
         told = events(stream)
         for job_id in (second, first):
