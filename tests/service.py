@@ -116,6 +116,7 @@ class Service:
             except httpx.TransportError:
                 continue
             return
+        self.kill()  # nobody else would: a service that did not start is never left
         raise AssertionError(f"the service does not answer:\n{self.log.read_text()}")
 
 

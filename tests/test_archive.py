@@ -338,8 +338,8 @@ def test_a_storage_that_cannot_work_stops_the_start(
     bucket: RunningBucket, tmp_path: Path, url: str, sentence: str
 ) -> None:
     service = Service(tmp_path, **{**bucket.settings, "STORAGE_URL": url})
-    with pytest.raises(AssertionError, match="did not start"):
-        service.start()
+    with pytest.raises(AssertionError, match="did not start"), service:
+        pass
     last = service.log.read_text().splitlines()[-1]
     assert last.startswith(sentence)
     assert last.endswith(".")
