@@ -22,6 +22,7 @@ from app.addresses import Addresses, public
 from app.api import docs, measure, problems, service, speech, studio, webhooks
 from app.api import providers as provider_routes
 from app.api.access import Door, Links
+from app.api.assets import PackedLists
 from app.api.events import EventRoutes
 from app.api.files import FileRoutes
 from app.api.jobs import JobRoutes
@@ -249,7 +250,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
         limit=settings.rate_limit,
         counted=Arrivals(rooms.database) if rooms.database.shared else MemoryStorage(),
     )
-    measured = Measure(_open_to_pages(door, settings), rooms.metrics)
+    measured = Measure(_open_to_pages(PackedLists(door), settings), rooms.metrics)
     return Service(measured, rooms.data, rooms.closing)
 
 

@@ -34,6 +34,15 @@ def test_the_studio_and_all_it_loads_weigh_little(client: httpx.Client) -> None:
     assert sum(weight(client, f"/{path}") for path in paths) <= 60_000
 
 
+@pytest.mark.parametrize("path", ["/providers", "/text-to-speech/voices", "/openapi.json"])
+def test_long_lists_are_packed_too(client: httpx.Client, path: str) -> None:
+    packed = client.get(path, headers=PACKED)
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "Accept-Encoding" in packed.headers["vary"]
+    assert packed.json() == client.get(path, headers={"Accept-Encoding": "identity"}).json()
+    assert weight(client, path) < len(packed.content) / 3
+
+
 def test_every_module_is_loaded_ahead(client: httpx.Client) -> None:
     named = linked(client, "/")
     for path in [path for path in named if path.endswith(".js")]:

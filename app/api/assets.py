@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import NotFound
 
@@ -23,6 +25,26 @@ _TYPES = {
     ".jpg": "image/jpeg",
 }
 _WORTH_PACKING = (".html", ".css", ".js", ".svg")
+
+
+_LONG_LISTS = frozenset({"/providers", "/text-to-speech/voices", "/openapi.json"})
+
+
+class PackedLists:
+    """ASGI middleware that packs the long JSON every visit of a page begins with.
+
+    Videos and events are left as they are: a range is of the bytes that are kept, and an event
+    must not wait for the next one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._packing = GZipMiddleware(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand over to whoever packs, or to whoever does not."""
+        packs = scope["type"] == "http" and scope["path"] in _LONG_LISTS
+        await (self._packing if packs else self._plain)(scope, receive, send)
 
 
 @dataclass(frozen=True, slots=True)
