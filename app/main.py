@@ -37,6 +37,7 @@ from app.attendance import Attendance
 from app.copies import Copies
 from app.database import Database
 from app.errors import OperatorError, ProviderNotConfigured
+from app.following import Following
 from app.hooks import Hooks, signing_secret
 from app.inspections import Inspections
 from app.keyring import kept_secret
@@ -153,14 +154,16 @@ class _Rooms:
             self.local.animate,
             _link(settings, self.links),
             _outside(settings),
+        )
+        following = Following(
+            self.store,
+            self.archive,
+            self.providers,
             clock,
-        )
-        steps = Steps(
-            tools,
             job_seconds=settings.job_timeout_seconds,
-            failover=settings.provider_failover,
         )
-        self.runner = Runner(steps, self.store, self.database)
+        steps = Steps(tools, failover=settings.provider_failover)
+        self.runner = Runner(steps, following, self.store, self.database)
         self.replicas = Replicas(self.database, own_id)
         lasts = timedelta(hours=settings.retention_hours)
         self.retention = Retention(self.store, self.archive, self.runner.forget, lasts)

@@ -17,9 +17,11 @@ from typing import Any
 from dbos import DBOS, SetWorkflowID
 
 from app.database import Database
+from app.following import Following
 from app.hints import CANCEL
 from app.model import Job
-from app.steps import Lost, Steps
+from app.rows import Lost, Rows
+from app.steps import Steps
 from app.store import Store
 from app.watch import Ending, Watch, parked
 from app.workflows import STEPS, configure
@@ -38,8 +40,12 @@ Act = Callable[[Job, Watch], Awaitable[None]]
 class Runner:
     """Starts jobs, takes up those that were interrupted, and parks them at the end."""
 
-    def __init__(self, steps: Steps, store: Store, database: Database) -> None:
+    def __init__(
+        self, steps: Steps, following: Following, store: Store, database: Database
+    ) -> None:
         self._steps = steps
+        self._following = following
+        self._rows = Rows(store)
         self._store = store
         self._database = database
         self._queue = store.owner if database.shared else None
@@ -130,7 +136,7 @@ class Runner:
         steps = self._steps
         asking = [
             DBOS.step(name="hand_over")(self._settled(steps.hand_over)),
-            DBOS.step(name="follow", preemptible=True)(self._settled(steps.follow)),
+            DBOS.step(name="follow", preemptible=True)(self._settled(self._following.follow)),
         ]
         keep = DBOS.step(name="archive")(self._settled(steps.keep))
 
@@ -161,7 +167,7 @@ class Runner:
 
     async def _attempt(self, act: Act, job_id: str, watch: Watch) -> str:
         # The watch is there before the row is read, so that no wish to cancel falls in between.
-        job = await self._steps.job(job_id)
+        job = await self._rows.job(job_id)
         if job is None:
             return END
         if job.cancel_asked_at:

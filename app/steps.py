@@ -1,4 +1,4 @@
-"""What is done to a job, step by step: looked at, converted, submitted, followed and kept."""
+"""What is done to a job, step by step: looked at, converted, submitted and kept."""
 
 from __future__ import annotations
 
@@ -26,38 +26,29 @@ from app.errors import (
     ProviderAuth,
     ProviderUnavailable,
     RateLimited,
-    TimedOut,
     TooLarge,
     TooLong,
     UnreadableMedia,
 )
-from app.hints import LOOK
 from app.inspections import Inspections
 from app.media.convert import carry_out
 from app.media.plan import Plan, plan
-from app.model import Allowance, Job, Media, Order, Phase, State, Ticket, Update
-from app.polling import REMEMBERED_JOBS, AlarmClock, Clock, Usual, follow
+from app.model import Allowance, Job, Media, Order, Phase, State
 from app.providers import Providers
 from app.providers.base import Provider
 from app.results import Results
+from app.rows import Lost, Rows
 from app.store import Intent, Store
 from app.turns import Turns
 from app.watch import Watch
 from app.workers import WorkerDied, WorkerTimedOut
 
 CONVERT_SECONDS = 900
-LAST_LOOK_SECONDS = 10
-STOP_SECONDS = 20
-"""How long a provider may take to say how an order stands, and to stop, when a job is canceled."""
 
 log = structlog.get_logger(__name__)
 Animate = Callable[[Media, Media, Path, str | None, str | None], Awaitable[None]]
 """Makes a video of a still that seems to speak, for providers that take videos only: of a face, an
 audio, a place for it, and the text and the voice where these are what the audio is made of."""
-
-
-class Lost(Exception):
-    """The job is another replica's by now: nothing more may be done to it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +65,6 @@ class Tools:
     """Makes a path an address that anybody can fetch, if the outside reaches this service."""
     outside: str | None
     """The address by which the outside reaches this service, if it does."""
-    clock: Clock
 
 
 class Steps:
@@ -84,12 +74,11 @@ class Steps:
     ``settle`` decides what becomes of the job then.
     """
 
-    def __init__(self, tools: Tools, *, job_seconds: float, failover: bool) -> None:
+    def __init__(self, tools: Tools, *, failover: bool) -> None:
         self._tools = tools
         self._store = tools.store
-        self._job_seconds = job_seconds
         self._failover = failover
-        self._usual: dict[str, Usual] = {}
+        self._rows = Rows(tools.store)
         self._turns = Turns(tools.store.hints)
 
     async def hand_over(self, job: Job, watch: Watch) -> None:
@@ -111,7 +100,7 @@ class Steps:
     async def _inspect(self, job: Job) -> None:
         """Is there a face, is there speech? Before anything is spent on them."""
         log.info("a job begins", job_id=job.id, provider=job.provider)
-        noted = asyncio.create_task(self._note(job, Phase.CHECKING))
+        noted = asyncio.create_task(self._rows.note(job, Phase.CHECKING))
         try:
             # Spoken words are speech, however few.
             await self._tools.inspections.check(job.face, None if job.text else job.audio)
@@ -127,9 +116,9 @@ class Steps:
         told = tuple(dict.fromkeys((*job.warnings, *wanted.warnings)))
         if not (wanted.animate or wanted.face_steps or wanted.audio_steps):
             if told != job.warnings:
-                await self._save(job, warnings=told)
+                await self._rows.save(job, warnings=told)
             return job
-        await self._note(job, Phase.CONVERTING)
+        await self._rows.note(job, Phase.CONVERTING)
         folder = self._tools.archive.folder(job.id)
         face = job.face
         if wanted.animate:
@@ -139,7 +128,7 @@ class Steps:
         face, audio = await self._carry_out(wanted, face, job.audio, folder)
         made = [media.path for media in (face, audio) if media not in (job.face, job.audio)]
         await self._tools.archive.keep(job.id, *made)
-        await self._save(job, sent_face=face, sent_audio=audio, warnings=told)
+        await self._rows.save(job, sent_face=face, sent_audio=audio, warnings=told)
         return replace(job, sent_face=face, sent_audio=audio)
 
     async def _carry_out(
@@ -168,10 +157,10 @@ class Steps:
             if phase is Phase.SUBMITTING:
                 await self._announce(job, provider, watch)
             else:
-                await self._note(job, phase)
+                await self._rows.note(job, phase)
 
         ticket = await provider.submit(order, note)
-        await self._save(job, ticket=ticket, cost=cost if provider.takes_money else None)
+        await self._rows.save(job, ticket=ticket, cost=cost if provider.takes_money else None)
 
     async def _announce(self, job: Job, provider: Provider, watch: Watch) -> None:
         """The next request may cost money: that it is about to leave must outlive this process."""
@@ -179,7 +168,7 @@ class Steps:
         with self._turns.join(job.id, allowance) as turn:
             while not (turn.come and await self._intended(job, provider, allowance, watch)):
                 if job.phase is not Phase.WAITING:
-                    await self._note(job, Phase.WAITING)
+                    await self._rows.note(job, Phase.WAITING)
                     job = replace(job, phase=Phase.WAITING)
                 await turn.pause()
 
@@ -194,96 +183,21 @@ class Steps:
             watch.release()
         if intent is not Intent.REFUSED:
             return intent is Intent.MADE
-        found = await self.job(job.id)
+        found = await self._rows.job(job.id)
         if found is None:
             raise Lost
         raise _interrupted(provider) if found.submitting_at else Canceled()
 
-    async def follow(self, job: Job, watch: Watch) -> None:
-        """Ask until there is a final word. A job that is not wanted is ended there, too."""
-        provider, _ = self._provider(job)
-        if provider.works_here:
-            await watch.interruptible(self._tools.archive.bring(job))
-        ticket = job.ticket
-        assert ticket is not None
-        try:
-            await watch.interruptible(self._follow(job, provider, ticket))
-        except Canceled:
-            await self._withdraw(job, provider, ticket)
-        except TimedOut:
-            if provider.can_cancel:
-                await self._stop(provider, ticket)
-            charged = Charged.UNKNOWN if provider.takes_money else Charged.NO
-            raise TimedOut(charged=charged) from None
-
-    async def _follow(self, job: Job, provider: Provider, ticket: Ticket) -> None:
-        now = datetime.now(UTC)
-        patience = self._job_seconds - (now - job.created_at).total_seconds()
-        asked_at = job.submitting_at or now
-        seen = Update(State.QUEUED)
-        with self._store.hints.news(LOOK, job.id) as alarm:
-            async for update in follow(
-                provider,
-                ticket,
-                pace=provider.pace,
-                patience=patience,
-                clock=AlarmClock(self._tools.clock, alarm),
-                usual=await self._usual_of(provider),
-                media_seconds=job.audio.duration or 0.0,
-                waited=(now - asked_at).total_seconds(),
-            ):
-                if update.error:
-                    raise update.error
-                if _worth_telling(seen, update):
-                    await self._tell(job, update)
-                    seen = update
-
-    async def _withdraw(self, job: Job, provider: Provider, ticket: Ticket) -> None:
-        """Have the provider stop. Raises Canceled, unless the video is there: it was paid for."""
-        if await self._finished_after_all(job, provider, ticket):
-            return
-        warning = await self._stop(provider, ticket)
-        if warning and await self._finished_after_all(job, provider, ticket):
-            return
-        if warning:
-            await self._save(job, warnings=(*job.warnings, warning))
-        raise Canceled(charged=Charged.UNKNOWN if provider.takes_money else Charged.NO)
-
-    async def _finished_after_all(self, job: Job, provider: Provider, ticket: Ticket) -> bool:
-        try:
-            async with asyncio.timeout(LAST_LOOK_SECONDS):
-                update = await provider.check(ticket)
-        except (LipSyncError, TimeoutError):
-            return False
-        if update.error:
-            raise Canceled(charged=update.error.charged)
-        if update.state is State.SUCCESS:
-            await self._tell(job, update)
-        return update.state is State.SUCCESS
-
-    async def _stop(self, provider: Provider, ticket: Ticket) -> str | None:
-        """Have the provider stop, or say in a sentence that it goes on."""
-        if not provider.can_cancel:
-            return f"{provider.label} cannot stop what it has begun, and may charge for it."
-        try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await provider.cancel(ticket)
-        except LipSyncError as problem:
-            return f"{provider.label} may not have stopped: {problem.detail}"
-        except TimeoutError:
-            return f"{provider.label} may not have stopped: it did not answer."
-        return None
-
     async def keep(self, job: Job, _watch: Watch) -> None:
         """Have a copy of our own of what came out, and say what is not as it should be."""
         if job.phase is not Phase.ARCHIVING:
-            await self._note(job, Phase.ARCHIVING)
+            await self._rows.note(job, Phase.ARCHIVING)
         await self._tools.results.keep(job)
 
     async def _end(self, job: Job, error: LipSyncError) -> None:
         state = State.CANCELED if isinstance(error, Canceled) else State.FAILED
         log.info(f"a job {state}", job_id=job.id, provider=job.provider, code=error.code)
-        await self._save(
+        await self._rows.save(
             job,
             state=state,
             phase=Phase.DONE,
@@ -297,24 +211,6 @@ class Steps:
             finished_at=datetime.now(UTC),
         )
         await self._tools.archive.close(job.id)
-
-    async def _save(self, job: Job, **changes: object) -> None:
-        if not await self._store.save(job.id, **changes):
-            raise Lost
-
-    async def _note(self, job: Job, phase: Phase) -> None:
-        await self._save(job, state=State.PROCESSING, phase=phase)
-
-    async def _tell(self, job: Job, update: Update) -> None:
-        cost = dict(job.cost or {}) | {"charged": update.charged}
-        await self._save(
-            job,
-            phase=Phase.ARCHIVING if update.state is State.SUCCESS else update.phase,
-            progress=update.progress,
-            message=update.message,
-            video=update.video,
-            cost=cost if job.cost else None,
-        )
 
     def _provider(self, job: Job) -> tuple[Provider, Any]:
         provider = self._tools.providers.choose(job.provider)
@@ -343,7 +239,7 @@ class Steps:
 
     async def settle(self, job_id: str, problem: Exception) -> bool:
         """Whether the next provider is to be asked after a step went wrong; else the job ends."""
-        job = await self.job(job_id)
+        job = await self._rows.job(job_id)
         if job is None:
             return False
         error = _told(problem, job)
@@ -353,25 +249,6 @@ class Steps:
             return True
         await self._end(job, error)
         return False
-
-    async def _usual_of(self, provider: Provider) -> Usual:
-        """What the provider's jobs took lately, also before this process began."""
-        if provider.name not in self._usual:
-            finished = await self._store.durations(provider.name, REMEMBERED_JOBS)
-            self._usual[provider.name] = Usual(finished)
-        return self._usual[provider.name]
-
-    async def job(self, job_id: str) -> Job | None:
-        """The job as it stands, as long as it is for this process to go on with it.
-
-        None when nothing is left to do. Raises Lost when it is another replica's.
-        """
-        job = await self._store.surely(job_id)
-        if job is None or job.state.final:
-            return None
-        if job.owner != self._store.owner:
-            raise Lost
-        return job
 
     async def _pass_on(self, job: Job, left: tuple[str, ...], error: LipSyncError) -> None:
         by_name = self._tools.providers.by_name
@@ -386,7 +263,7 @@ class Steps:
             told.append(
                 f"{job.voice} only speaks for {refused.label}, so {self._speaker(job)} did."
             )
-        await self._save(
+        await self._rows.save(
             job,
             provider=chosen.name,
             phase=Phase.CONVERTING,
@@ -442,11 +319,3 @@ def _plan(job: Job, provider: Provider, options: Any) -> Plan:
         return Plan()
     wish = getattr(options, "sync_mode", None)
     return plan(job.face, job.audio, provider.takes_for(options), wish)
-
-
-def _worth_telling(seen: Update, update: Update) -> bool:
-    """Whether a person would notice: each telling is a write to disk."""
-    moved = abs((update.progress or 0) - (seen.progress or 0)) >= 0.02
-    # Where progress is known, it says more than all the words in between.
-    spoke = update.message != seen.message and (seen.message is None or update.progress is None)
-    return moved or spoke or update.phase is not seen.phase or update.state.final

@@ -6,13 +6,15 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from app.database import Database
-from app.model import Job, Kind, Media, Phase, State
+from app.errors import Overloaded
+from app.model import Allowance, Job, Kind, Media, Phase, State
 from app.store import Intent, Store
 
 
@@ -49,6 +51,55 @@ async def test_a_final_job_never_changes_again(store: Store, final: State) -> No
     assert not await store.save("lsj_1", state=State.PROCESSING, message="Once more.")
     assert await store.find("lsj_1") == before
     assert await store.adopt() == []
+
+
+async def test_only_its_owner_changes_a_job(store: Store, tmp_path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}")
+    other = Store(database, root=tmp_path, owner="another")
+    assert not await other.save("lsj_1", message="Mine.")
+    assert await other.intend("lsj_1") is Intent.REFUSED
+    assert await other.adopt() == ["lsj_1"]
+    assert not await store.save("lsj_1", message="Still mine.")
+    assert await store.intend("lsj_1") is Intent.REFUSED
+    assert await other.save("lsj_1", message="Mine now.")
+    await database.close()
+
+
+async def test_an_order_that_is_not_wanted_is_not_announced(store: Store) -> None:
+    assert await store.ask_cancel("lsj_1")
+    assert await store.intend("lsj_1") is Intent.REFUSED
+
+
+async def test_no_more_jobs_are_recorded_than_there_may_be(store: Store, tmp_path: Path) -> None:
+    jobs = [replace(_job(tmp_path), id=f"lsj_{number}") for number in range(2, 8)]
+    adding = [store.add(job, most=4) for job in jobs]
+    outcomes = await asyncio.gather(*adding, return_exceptions=True)
+    assert outcomes.count(None) == 3
+    assert [type(outcome) for outcome in outcomes if outcome] == [Overloaded] * 3
+    assert await store.count_unfinished() == 4
+
+
+async def test_the_oldest_has_its_turn_when_there_is_room(store: Store, tmp_path: Path) -> None:
+    for number in (2, 3):
+        await store.add(replace(_job(tmp_path), id=f"lsj_{number}"))
+    one = Allowance(("gooey",), at_once=1)
+    assert await store.intend("lsj_1", one) is Intent.MADE
+    for job_id in ("lsj_2", "lsj_3"):
+        assert await store.intend(job_id, one) is Intent.WAIT
+        await store.save(job_id, phase=Phase.WAITING)
+    await store.save("lsj_1", state=State.SUCCESS)
+    assert await store.intend("lsj_3", one) is Intent.WAIT
+    assert await store.intend("lsj_2", one) is Intent.MADE
+    assert await store.intend("lsj_3", one) is Intent.WAIT
+
+
+async def test_so_many_orders_leave_in_so_many_seconds(store: Store, tmp_path: Path) -> None:
+    for number in (2, 3):
+        await store.add(replace(_job(tmp_path), id=f"lsj_{number}"))
+    two = Allowance(("gooey",), orders=2, seconds=60)
+    assert await store.intend("lsj_1", two) is Intent.MADE
+    assert await store.intend("lsj_2", two) is Intent.MADE
+    assert await store.intend("lsj_3", two) is Intent.WAIT
 
 
 async def test_an_order_is_announced_once(store: Store) -> None:

@@ -84,8 +84,8 @@ WEBHOOKS: tuple[Mutation, ...] = (
     ),
     Mutation(
         "a vendor's webhook has nothing looked at",
-        "app/steps.py",
-        "clock=AlarmClock(self._tools.clock, alarm)",
+        "app/following.py",
+        "clock=AlarmClock(self._clock, alarm)",
         "clock=self._tools.clock",
         (HEARD + "a_webhook_has_its_run_looked_at_sooner[magic_hour-magic_hour]",),
     ),
