@@ -240,3 +240,24 @@ def test_the_rate_limit_counts_what_any_replica_is_sent(replicas: Callable[..., 
         services = [pair.a, pair.b] * 4
         statuses = [service.client.post("/lipsync").status_code for service in services]
     assert sorted(statuses) == [422] * 4 + [429] * 4
+
+
+def test_an_order_sent_to_both_at_once_is_one_job(replicas: Callable[..., Any]) -> None:
+    with replicas() as pair:
+        before = len(orders(pair.vendor))
+        parts = {"image": pair.photo.read_bytes(), "audio": pair.speech.read_bytes()}
+        asked = {"provider": "gooey"}
+        key = {"Idempotency-Key": "sent-to-both"}
+
+        def send(service: Service) -> Any:
+            return service.client.post("/lipsync", files=parts, data=asked, headers=key)
+
+        with ThreadPoolExecutor(16) as threads:
+            answers = list(threads.map(send, [pair.a, pair.b] * 8))
+        assert len(orders(pair.vendor)) == before + 1
+        job_id = answers[0].json()["job_id"]
+        assert pair.b.client.delete(f"/lipsync/{job_id}").status_code == 204
+        assert pair.a.client.get(f"/lipsync/{job_id}").status_code == 404
+    assert [answer.status_code for answer in answers] == [200] * 16
+    assert {answer.json()["job_id"] for answer in answers} == {job_id}
+    assert sum("idempotency-replayed" in answer.headers for answer in answers) == 15
