@@ -81,9 +81,13 @@ class Addresses:
         # Threads of its own: names that take long to resolve must not hold up files.
         self._resolvers = ThreadPoolExecutor(_RESOLVERS, thread_name_prefix="resolve")
 
-    async def check(self, url: str) -> None:
+    async def check(self, url: str, *, seconds: float = 10) -> None:
         """Raise BlockedUrl, or ProviderUnavailable when nobody knows the name right now."""
-        await self._pin(url)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._pin(url)
+        except TimeoutError:
+            raise ProviderUnavailable("The address cannot be reached.") from None
 
     async def download(
         self, url: str, to: Path, *, most_bytes: int, seconds: float = 1800

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -350,6 +351,19 @@ async def test_who_does_not_answer_is_not_waited_for(tmp_path: Path) -> None:
         addresses = Addresses(client, allow_private=False, names=known)
         with pytest.raises(ProviderUnavailable):
             await addresses.post("https://files.example/", b"{}", {}, seconds=0.05)
+
+
+async def test_a_name_server_that_does_not_answer_is_not_waited_for() -> None:
+    answer = threading.Event()
+
+    def slow(name: str) -> list[str]:
+        answer.wait(20)
+        return [PUBLIC]
+
+    async with Web(film, slow).addresses() as addresses:
+        with pytest.raises(ProviderUnavailable):
+            await addresses.check("https://files.example/", seconds=0.05)
+    answer.set()
 
 
 @pytest.mark.parametrize("status", [403, 404, 503])
