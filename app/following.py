@@ -118,9 +118,11 @@ class Following:
 
     async def _tell(self, job: Job, update: Update) -> None:
         cost = dict(job.cost or {}) | {"charged": update.charged}
+        done = update.state is State.SUCCESS
         await self._rows.save(
             job,
-            phase=Phase.ARCHIVING if update.state is State.SUCCESS else update.phase,
+            rendered_at=datetime.now(UTC) if done else None,
+            phase=Phase.ARCHIVING if done else update.phase,
             progress=update.progress,
             message=update.message,
             video=update.video,

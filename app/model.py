@@ -220,6 +220,8 @@ class Job:
     """When its files were deleted, because they had become old."""
     warnings: tuple[str, ...] = ()
     error: Mapping[str, object] | None = None
+    rendered_at: datetime | None = None
+    """When the provider was found to have a video; keeping it takes time of its own."""
     finished_at: datetime | None = None
     cancel_asked_at: datetime | None = None
     owner: str | None = None

@@ -38,6 +38,7 @@ _jobs = sa.Table(
     sa.Column("state", sa.String, nullable=False),
     sa.Column("phase", sa.String, nullable=False),
     sa.Column("created_at", sa.Float, nullable=False),  # seconds since 1970, UTC
+    sa.Column("rendered_at", sa.Float),
     sa.Column("finished_at", sa.Float),
     sa.Column("expired_at", sa.Float),
     sa.Column("submitting_at", sa.Float),  # the intent: about to submit, and perhaps paid for
@@ -67,7 +68,7 @@ _jobs = sa.Table(
     sa.Index("jobs_by_state", "state", "id"),
     sa.Index("jobs_by_provider", "provider", "id"),
 )
-_MOMENTS = ("finished_at", "expired_at", "submitting_at", "cancel_asked_at")
+_MOMENTS = ("rendered_at", "finished_at", "expired_at", "submitting_at", "cancel_asked_at")
 _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 _FINAL = [state for state in State if state.final]
 _UNFINISHED = _jobs.c.state.in_([state for state in State if not state.final])
@@ -348,11 +349,11 @@ class Store:
         return {(provider, State(state)): count for provider, state, count in rows}
 
     async def durations(self, provider: str, most: int) -> list[tuple[float, float]]:
-        """Of the latest successes: seconds of audio, and seconds from the order to the end."""
+        """Of the latest successes: seconds of audio, and seconds from the order to the video."""
         query = (
-            sa.select(_jobs.c.audio, _jobs.c.finished_at - _jobs.c.submitting_at)
+            sa.select(_jobs.c.audio, _jobs.c.rendered_at - _jobs.c.submitting_at)
             .where(_jobs.c.provider == provider, _jobs.c.state == State.SUCCESS)
-            .where(_jobs.c.submitting_at.is_not(None))
+            .where(_jobs.c.submitting_at.is_not(None), _jobs.c.rendered_at.is_not(None))
             .order_by(_jobs.c.created_at.desc())
             .limit(most)
         )

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -100,6 +100,24 @@ async def test_so_many_orders_leave_in_so_many_seconds(store: Store, tmp_path: P
     assert await store.intend("lsj_1", two) is Intent.MADE
     assert await store.intend("lsj_2", two) is Intent.MADE
     assert await store.intend("lsj_3", two) is Intent.WAIT
+
+
+async def test_what_a_provider_took_leaves_out_what_keeping_its_video_took(store: Store) -> None:
+    await store.intend("lsj_1")
+    ordered = (await _job_of(store)).submitting_at
+    assert ordered is not None
+    await store.save("lsj_1", rendered_at=ordered + timedelta(seconds=40))
+    finished_at = ordered + timedelta(seconds=100)
+    await store.save("lsj_1", state=State.SUCCESS, finished_at=finished_at)
+    ((length, took),) = await store.durations("gooey", 10)
+    assert length == 1
+    assert took == pytest.approx(40)
+
+
+async def _job_of(store: Store) -> Job:
+    job = await store.find("lsj_1")
+    assert job is not None
+    return job
 
 
 async def test_an_order_is_announced_once(store: Store) -> None:

@@ -13,6 +13,13 @@ POLLED = "tests/test_polling.py::Test"
 
 JOBS: tuple[Mutation, ...] = (
     Mutation(
+        "what keeping a video takes is learnt as what making it takes",
+        STORE,
+        "_jobs.c.rendered_at - _jobs.c.submitting_at",
+        "_jobs.c.finished_at - _jobs.c.submitting_at",
+        ("tests/test_store.py::test_what_a_provider_took_leaves_out_what_keeping_its_video_took",),
+    ),
+    Mutation(
         "a job that a provider no longer knows is followed until patience ends",
         POLLING,
         "return len(latest) == GONE_AFTER and statuses <= pace.gone",
