@@ -67,13 +67,6 @@ MEDIA: tuple[Mutation, ...] = (
         (PLANNED + "a_provider_that_can_is_asked_to_do_it_itself",),
     ),
     Mutation(
-        "what is half written is taken for whole",
-        CONVERT,
-        "unfinished.replace(path)",
-        "unfinished.unlink()",
-        (CONVERTED + "a_file_may_take_the_place_of_its_source",),
-    ),
-    Mutation(
         "a still that is too large in bytes is written once",
         CONVERT,
         "while step.max_bytes and (size := path.stat().st_size) > step.max_bytes:",
