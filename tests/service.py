@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -106,6 +107,11 @@ class Service:
             if int(parent) == self.process.pid and "spawn_main" in command
         ]
 
+    def _breathe(self) -> None:
+        """Leave the processor to the service for a moment, or until it ends."""
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=0.05)
+
     def await_health(self, *, within: float = START_SECONDS) -> None:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -114,6 +120,7 @@ class Service:
             try:
                 self.client.get("/health").raise_for_status()
             except httpx.TransportError:
+                self._breathe()
                 continue
             return
         self.kill()  # nobody else would: a service that did not start is never left

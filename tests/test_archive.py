@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import select
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -350,3 +351,4 @@ def _until(condition: Callable[[], Any], *, within: float = 10) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline
+        select.select([], [], [], 0.05)
