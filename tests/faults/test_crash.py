@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.service import Service
+from tests.standin import RunningStandIn
 
 KILLS = 10
 
@@ -76,3 +77,18 @@ def _second(service: Service, photo: Path, speech: Path) -> str:
 
 def _let_run(seconds: float) -> None:
     select.select([], [], [], seconds)
+
+
+def test_an_order_that_is_on_its_way_arrives_before_the_service_ends(
+    tmp_path: Path, photo: Path, speech: Path
+) -> None:
+    with (
+        RunningStandIn(tmp_path, latency=3) as vendor,
+        Service(tmp_path, **vendor.settings) as service,
+    ):
+        job_id = service.order(photo, speech, provider="gooey", wait="0").json()["job_id"]
+        service.reached(job_id, "submitting")
+        service.stop()
+        service.start()
+        assert service.finished(job_id)["status"] == "success"
+        assert vendor.seen()["paid"]["gooey"] == 1
