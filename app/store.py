@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import partial
@@ -20,56 +19,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import claims, deliveries
 from app.claims import Claim
-from app.database import METADATA, Database
+from app.database import Database
 from app.errors import Overloaded
 from app.hints import CANCEL, DELIVERY, JOB, LOOK, ROOM, Hints
-from app.model import Allowance, Job, Kind, Media, Phase, State, Video
+from app.job_rows import JobRows
+from app.job_rows import jobs as _jobs
+from app.model import Allowance, Job, Media, Phase, State
 from app.recent import Recent
 from app.replicas import LIVING
 
 ONLY = "local"
 """Who carries out the jobs where there is one process only."""
 
-_jobs = sa.Table(
-    "jobs",
-    METADATA,
-    sa.Column("id", sa.String, primary_key=True),
-    sa.Column("provider", sa.String, nullable=False),
-    sa.Column("state", sa.String, nullable=False),
-    sa.Column("phase", sa.String, nullable=False),
-    sa.Column("created_at", sa.Float, nullable=False),  # seconds since 1970, UTC
-    sa.Column("rendered_at", sa.Float),
-    sa.Column("finished_at", sa.Float),
-    sa.Column("expired_at", sa.Float),
-    sa.Column("submitting_at", sa.Float),  # the intent: about to submit, and perhaps paid for
-    sa.Column("cancel_asked_at", sa.Float),
-    sa.Column("owner", sa.String),
-    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("progress", sa.Float),
-    sa.Column("message", sa.String),
-    sa.Column("base_url", sa.String, nullable=False),
-    sa.Column("face", sa.JSON, nullable=False),
-    sa.Column("audio", sa.JSON, nullable=False),
-    sa.Column("options", sa.JSON, nullable=False),
-    sa.Column("candidates", sa.JSON, nullable=False),
-    sa.Column("text", sa.String),
-    sa.Column("voice", sa.String),
-    sa.Column("callback_url", sa.String),
-    sa.Column("max_cost", sa.Float),
-    sa.Column("sent_face", sa.JSON(none_as_null=True)),
-    sa.Column("sent_audio", sa.JSON(none_as_null=True)),
-    sa.Column("cost", sa.JSON(none_as_null=True)),
-    sa.Column("ticket", sa.JSON(none_as_null=True)),
-    sa.Column("video", sa.JSON(none_as_null=True)),  # where the provider left its result
-    sa.Column("result", sa.JSON(none_as_null=True)),  # our own copy of it
-    sa.Column("warnings", sa.JSON, nullable=False),
-    sa.Column("error", sa.JSON(none_as_null=True)),
-    # A page of a list is read off them, however many jobs there are.
-    sa.Index("jobs_by_state", "state", "id"),
-    sa.Index("jobs_by_provider", "provider", "id"),
-)
-_MOMENTS = ("rendered_at", "finished_at", "expired_at", "submitting_at", "cancel_asked_at")
-_MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 _FINAL = [state for state in State if state.final]
 _UNFINISHED = _jobs.c.state.in_([state for state in State if not state.final])
 _COUNT = sa.select(sa.func.count()).select_from(_jobs).where(_UNFINISHED)
@@ -106,7 +67,7 @@ class Store:
         self._database = database
         self._engine = database.engine
         self._ended = ended
-        self._root = root
+        self._table = JobRows(root)
         self._adding = asyncio.Lock()
         self._recent = Recent(0 if database.shared else RECENT)
         self.owner = owner
@@ -123,7 +84,7 @@ class Store:
         Raises, and records nothing: KeyTaken when the claim was laid by another order, Overloaded
         when ``most`` jobs are under way.
         """
-        row = self._row(job) | {"owner": self.owner}
+        row = self._table.row(job) | {"owner": self.owner}
         async with self._adding, self._engine.begin() as connection:
             if most is not None:
                 await self._database.exclusively(connection, "add")
@@ -145,7 +106,7 @@ class Store:
         async with self._engine.connect() as connection:
             rows = await connection.execute(sa.select(_jobs).where(_jobs.c.id == job_id))
             row = rows.mappings().one_or_none()
-        return self._recent.keep(self._job(row)) if row else None
+        return self._recent.keep(self._table.job(row)) if row else None
 
     async def surely(self, job_id: str) -> Job | None:
         """The job as it stands, however long the database is away."""
@@ -169,14 +130,14 @@ class Store:
             query = query.where(_jobs.c.provider == provider)
         async with self._engine.connect() as connection:
             rows = (await connection.execute(query)).mappings().all()
-        return [self._job(row) for row in rows]
+        return [self._table.job(row) for row in rows]
 
     async def save(self, job_id: str, **changes: object) -> bool:
         """Write what has changed, however long the database is away.
 
         False, and nothing written, once the job is final or another process carries it out.
         """
-        values = {name: self._value(value) for name, value in changes.items()}
+        values = {name: self._table.value(value) for name, value in changes.items()}
         topics = (JOB, ROOM) if changes.get("state") in _FINAL else (JOB,)
         change = partial(self._change, job_id, values, _UNFINISHED, self._mine, topics=topics)
         written = await self._database.patiently(change)
@@ -191,7 +152,7 @@ class Store:
         """
         return await self._change(
             job_id,
-            {"result": self._value(result), "warnings": list(warnings)},
+            {"result": self._table.value(result), "warnings": list(warnings)},
             _jobs.c.state == State.SUCCESS,
             _jobs.c.result.is_(sa.null()),
             _jobs.c.expired_at.is_(None),
@@ -221,7 +182,7 @@ class Store:
             seen = await connection.execute(sa.select(_jobs.c.submitting_at).where(*may))
             before = seen.one_or_none()
         if row:
-            self._recent.keep(self._job(row))
+            self._recent.keep(self._table.job(row))
             self.hints.tell(JOB, job_id)
         # The same moment means that it was recorded by a first attempt whose answer was lost.
         if row or (before and before.submitting_at == moment):
@@ -327,7 +288,7 @@ class Store:
             for topic in topics:
                 await self._database.hint(connection, topic, job_id)
         if row:
-            self._recent.keep(self._job(row))
+            self._recent.keep(self._table.job(row))
         for topic in (*topics, *((DELIVERY,) if to_be_told else ())):
             self.hints.tell(topic, job_id)
         return row is not None
@@ -378,47 +339,6 @@ class Store:
         """
         return self.hints.news(JOB, job_id)
 
-    def _row(self, job: Job) -> dict[str, object]:
-        return {name: self._value(getattr(job, name)) for name in Job.__slots__}
-
-    def _value(self, value: object) -> object:
-        if isinstance(value, Media):
-            relative = value.path.relative_to(self._root)
-            return asdict(value) | {"path": relative.as_posix()}
-        if isinstance(value, Video):
-            return asdict(value) | {"path": str(value.path) if value.path else None}
-        if isinstance(value, datetime):
-            return value.timestamp()
-        return list(value) if isinstance(value, tuple) else value
-
-    def _job(self, row: Mapping[Any, Any]) -> Job:
-        values = {name: row[name] for name in Job.__slots__}
-        return Job(
-            **values
-            | {
-                "state": State(row["state"]),
-                "phase": Phase(row["phase"]),
-                "created_at": _time(row["created_at"]),
-                **{name: _time(row[name]) if row[name] else None for name in _MOMENTS},
-                "video": _video(row["video"]) if row["video"] else None,
-                **{name: self._media(row[name]) for name in _MEDIA},
-                "candidates": tuple(row["candidates"]),
-                "warnings": tuple(row["warnings"]),
-            }
-        )
-
-    def _media(self, facts: Mapping[str, Any] | None) -> Media | None:
-        if facts is None:
-            return None
-        known = {"path": self._root / facts["path"], "kind": Kind(facts["kind"])}
-        return Media(**{**facts, **known})
-
-
-async def _changed(connection: AsyncConnection, change: sa.Update) -> Mapping[Any, Any] | None:
-    """The row as a change left it, or None where there was nothing to change."""
-    rows = await connection.execute(change.returning(*_jobs.c))
-    return rows.mappings().one_or_none()
-
 
 def _room(job_id: str, allowance: Allowance) -> Iterator[sa.ColumnElement[bool]]:
     """The conditions under which a provider may be sent one more order: the oldest first."""
@@ -441,9 +361,7 @@ def _room(job_id: str, allowance: Allowance) -> Iterator[sa.ColumnElement[bool]]
     yield before.scalar_subquery() == 0
 
 
-def _video(facts: Mapping[str, Any]) -> Video:
-    return Video(**{**facts, "path": Path(facts["path"]) if facts["path"] else None})
-
-
-def _time(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+async def _changed(connection: AsyncConnection, change: sa.Update) -> Mapping[Any, Any] | None:
+    """The row as a change left it, or None where there was nothing to change."""
+    rows = await connection.execute(change.returning(*_jobs.c))
+    return rows.mappings().one_or_none()
