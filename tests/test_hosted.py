@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -298,7 +299,9 @@ def test_no_key_is_ever_logged_or_told(
 def words_of(standin: RunningStandIn) -> tuple[str | None, str | None]:
     """The text and the speaker of the latest order."""
     fields = standin.seen()["orders"][-1]["fields"]
-    return fields.get("lip_sync_tts_content"), fields.get("lip_sync_tts_speaker")
+    fields |= json.loads(fields.get("json", "{}"))
+    text = fields.get("lip_sync_tts_content") or fields.get("text_prompt")
+    return text, fields.get("lip_sync_tts_speaker") or fields.get("openai_voice_name")
 
 
 def test_a_providers_own_voices_are_listed_with_it(gateway: Service, service: Service) -> None:
@@ -311,20 +314,34 @@ def test_a_providers_own_voices_are_listed_with_it(gateway: Service, service: Se
         "provider": "aiml_pixverse",
         "sample": None,
     }
-    assert len(theirs) == 15
+    assert theirs["Alloy"]["provider"] == "gooey"
+    assert len(theirs) == 15 + 9
     without_key = service.client.get("/text-to-speech/voices").json()["voices"]
     assert not [voice for voice in without_key if voice["provider"]]
 
 
-@pytest.mark.parametrize("fields", [{}, {"provider": "aiml_pixverse"}])
+@pytest.mark.parametrize(
+    ("voice", "fields", "provider", "speaker"),
+    [
+        ("oliver", {}, "aiml_pixverse", "Oliver"),
+        ("oliver", {"provider": "aiml_pixverse"}, "aiml_pixverse", "Oliver"),
+        ("Nova", {}, "gooey", "nova"),
+    ],
+)
 def test_a_text_is_said_by_whoever_has_the_voice(
-    gateway: Service, standin: RunningStandIn, clip: Path, fields: dict[str, str]
+    gateway: Service,
+    standin: RunningStandIn,
+    clip: Path,
+    voice: str,
+    fields: dict[str, str],
+    provider: str,
+    speaker: str,
 ) -> None:
-    job = gateway.say(clip, TEXT, voice="oliver", **fields).json()
+    job = gateway.say(clip, TEXT, voice=voice, **fields).json()
     assert job["status"] == "success", job
-    assert job["provider"] == "aiml_pixverse"
-    assert words_of(standin) == (TEXT, "Oliver")
-    assert not any("shorter than the audio" in warning for warning in job["warnings"])
+    assert job["provider"] == provider
+    assert words_of(standin) == (TEXT, speaker)
+    assert not any("seconds long, shorter" in warning for warning in job["warnings"])
 
 
 @pytest.mark.parametrize("provider", HOSTED)

@@ -65,7 +65,7 @@ class PixVerse(HttpProvider[Config]):
 
     def refuse(self, order: Order) -> None:
         """Without a link of our own, a file must fit into the order."""
-        for media in (order.face,) if self.has_voice(order.voice) else (order.face, order.audio):
+        for media in (order.face,) if self.says_itself(order) else (order.face, order.audio):
             if not order.links and media.size > self._config.max_data_mb * 1e6:
                 limit = f"{self._config.max_data_mb:g} MB"
                 raise TooLarge(f"{self.label} takes {limit} when PUBLIC_BASE_URL is not set.")
@@ -75,8 +75,9 @@ class PixVerse(HttpProvider[Config]):
         await note(Phase.SUBMITTING)
         face, audio = order.links or (order.face, order.audio)
         body = {"model": self._config.model, "video_url": await _inline(face)}
-        if order.text and order.voice and self.has_voice(order.voice):
-            body |= {"lip_sync_tts_content": order.text, "lip_sync_tts_speaker": order.voice}
+        if said := self.says_itself(order):
+            text, speaker = said
+            body |= {"lip_sync_tts_content": text, "lip_sync_tts_speaker": speaker}
         else:
             body["audio_url"] = await _inline(audio)
         made = await self.call(Generation, "POST", PATH, pays=True, json=body)

@@ -65,6 +65,12 @@ class Provider(ABC):
         """Whether it has a voice of this name, and says the text itself then."""
         return any(voice.name == name for voice in self.voices)
 
+    def says_itself(self, order: Order) -> tuple[str, str] | None:
+        """The text and the voice, where the provider speaks and needs no audio."""
+        if order.text and order.voice and self.has_voice(order.voice):
+            return order.text, order.voice
+        return None
+
     @property
     def setup_hint(self) -> str | None:
         """What is missing before it can take orders, in one sentence; None when it is ready."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import ExitStack
 from typing import Any
 
 from pydantic import AliasPath
@@ -14,9 +15,10 @@ from app.polling import Pace
 from app.providers.answers import Answer, at, words
 from app.providers.base import Note
 from app.providers.config import HttpConfig, configuration
-from app.providers.gooey_recipe import GooeyOptions, recipe
+from app.providers.gooey_recipe import VOICES, GooeyOptions, recipe, speech
 from app.providers.http import HttpProvider
 from app.providers.uploads import mime
+from app.voices import HostedVoice
 
 
 class Submitted(Answer):
@@ -45,18 +47,26 @@ class Gooey(HttpProvider[HttpConfig]):
     # A run that was stopped on its web page has no video, and from then on its status is a 500.
     pace = Pace(interval=1, overhead=20, per_second=3, gone=frozenset({404, 500}))
     takes = Takes.of(images="jpeg png", videos="mp4 mov", audios="mp3 wav")
+    voices = tuple(HostedVoice(name) for name in VOICES)
     words = words(
         queued="starting standby", working="running", success="completed", failed="failed"
     )
 
     async def submit(self, order: Order, note: Note) -> Ticket:
-        """Both files and the order travel in one request."""
+        """The files and the order travel in one request; its own voices need only the words."""
         await note(Phase.SUBMITTING)
-        path, data = "/v3/Lipsync/async/form/", {"json": json.dumps(recipe(order.options))}
-        with order.face.path.open("rb") as face, order.audio.path.open("rb") as audio:
+        said = self.says_itself(order)
+        path = f"/v3/{'LipsyncTTS' if said else 'Lipsync'}/async/form/"
+        sent = {"input_face": order.face} | ({} if said else {"input_audio": order.audio})
+        data = {"json": json.dumps(recipe(order.options) | (speech(*said) if said else {}))}
+        with ExitStack() as open_files:
             files = {
-                "input_face": (f"face.{order.face.container}", face, mime(order.face)),
-                "input_audio": (f"speech.{order.audio.container}", audio, mime(order.audio)),
+                name: (
+                    f"{name.removeprefix('input_')}.{media.container}",
+                    open_files.enter_context(media.path.open("rb")),
+                    mime(media),
+                )
+                for name, media in sent.items()
             }
             made = await self.call(Submitted, "POST", path, pays=True, data=data, files=files)
         ticket = {"run_id": made.run_id, "status_url": made.status_url}

@@ -8,6 +8,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.providers.base import Options
 
+VOICES = ("Alloy", "Ash", "Coral", "Echo", "Sage", "Shimmer", "Nova", "Onyx", "Fable")
+"""OpenAI's, as Gooey.AI offers them to free accounts, too, and at no extra cost."""
 Padding = Field(0, ge=0, le=500, description="pixels around the face (Wav2Lip)")
 
 
@@ -48,3 +50,13 @@ def recipe(options: BaseModel) -> dict[str, Any]:
     if told["selected_model"] != "SadTalker":
         del told["sadtalker_settings"]
     return told
+
+
+def speech(text: str, voice: str) -> dict[str, str]:
+    """What the recipe that also speaks is told, on top of the one that moves the lips."""
+    return {
+        "text_prompt": text,
+        "tts_provider": "OPEN_AI",
+        "openai_tts_model": "tts_1",
+        "openai_voice_name": voice.lower(),
+    }

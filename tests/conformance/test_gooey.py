@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
@@ -52,6 +53,21 @@ EVERYTHING = {
 """What Gooey.AI would otherwise take from an example that it may change."""
 
 
+async def test_sends_words_for_its_own_voices(face: Media, audio: Media) -> None:
+    order = replace(made(GOOEY, face, audio, Path()), text="Hello World!", voice="Alloy")
+    request, platform = await sent(GOOEY, order)
+    form = parts(request)
+    assert request.url.path == "/v3/LipsyncTTS/async/form/"
+    assert json.loads(_payload(form["json"])) == EVERYTHING | {
+        "text_prompt": "Hello World!",
+        "tts_provider": "OPEN_AI",
+        "openai_tts_model": "tts_1",
+        "openai_voice_name": "alloy",
+    }
+    assert set(form) == {"json", "input_face"}
+    assert len(platform.requests) == 1
+
+
 async def test_says_everything_even_by_default(face: Media, audio: Media) -> None:
     form = parts((await sent(GOOEY, made(GOOEY, face, audio, Path())))[0])
     assert json.loads(_payload(form["json"])) == EVERYTHING
@@ -70,7 +86,7 @@ async def test_names_its_files(
     form = parts((await sent(GOOEY, made(GOOEY, media(name), audio, Path())))[0])
     assert form["input_face"].get_filename() == filename
     assert form["input_face"].get_content_type() == kind
-    assert form["input_audio"].get_filename() == "speech.mp3"
+    assert form["input_audio"].get_filename() == "audio.mp3"
     assert form["input_audio"].get_content_type() == "audio/mpeg"
 
 

@@ -37,6 +37,7 @@ GOOEY = Vendor(
         f"{BASE}/v3/Lipsync/async/form/",
         Reply(RUN | {"status_url": STATUS}, 202, {"Location": STATUS}),
     ),
+    also_submits=(f"{BASE}/v3/LipsyncTTS/async/form/",),
     status_url=STATUS,
     queued=(run("starting", 0, "Starting..."), run("standby", 0)),
     working=(run("running", 0.8, "Running SD, Low-res (~480p), Fast (Rudrabha/Wav2Lip)..."),),
