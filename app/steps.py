@@ -44,6 +44,8 @@ from app.watch import Watch
 from app.workers import WorkerDied, WorkerTimedOut
 
 CONVERT_SECONDS = 900
+AT_A_GLANCE = 0.002
+"""Seconds that a look takes at most into what was looked into before."""
 
 log = structlog.get_logger(__name__)
 Animate = Callable[[Media, Media, Path, str | None, str | None], Awaitable[None]]
@@ -100,12 +102,19 @@ class Steps:
     async def _inspect(self, job: Job) -> None:
         """Is there a face, is there speech? Before anything is spent on them."""
         log.info("a job begins", job_id=job.id, provider=job.provider)
-        noted = asyncio.create_task(self._rows.note(job, Phase.CHECKING))
+        # Spoken words are speech, however few.
+        audio = None if job.text else job.audio
+        checking = asyncio.create_task(self._tools.inspections.check(job.face, audio))
+        noted = None
         try:
-            # Spoken words are speech, however few.
-            await self._tools.inspections.check(job.face, None if job.text else job.audio)
+            # What is known from another order takes no time worth a line on disk.
+            if not (await asyncio.wait((checking,), timeout=AT_A_GLANCE))[0]:
+                noted = asyncio.create_task(self._rows.note(job, Phase.CHECKING))
+            await checking
         finally:
-            await noted
+            checking.cancel()
+            if noted:
+                await noted
 
     async def _convert(self, job: Job) -> Job:
         """Make of what came what the provider takes, where that is not the same."""

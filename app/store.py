@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import partial
@@ -93,6 +94,7 @@ class Store:
             if claim:
                 await claims.lay(connection, claim, job.id)
             await connection.execute(sa.insert(_jobs).values(row))
+        self._recent.keep(replace(job, owner=self.owner))
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
         """The fingerprint that a claim's key was kept with, and the id of its job."""
@@ -179,13 +181,15 @@ class Store:
             row = await _changed(connection, change.where(*may, *room))
             if row:
                 await self._database.hint(connection, JOB, job_id)
-            seen = await connection.execute(sa.select(_jobs.c.submitting_at).where(*may))
-            before = seen.one_or_none()
+            else:
+                seen = await connection.execute(sa.select(_jobs.c.submitting_at).where(*may))
+                before = seen.one_or_none()
         if row:
             self._recent.keep(self._table.job(row))
             self.hints.tell(JOB, job_id)
+            return Intent.MADE
         # The same moment means that it was recorded by a first attempt whose answer was lost.
-        if row or (before and before.submitting_at == moment):
+        if before and before.submitting_at == moment:
             return Intent.MADE
         return Intent.WAIT if before and before.submitting_at is None else Intent.REFUSED
 

@@ -43,7 +43,7 @@ def configure(executor: str, database: Database, file: Path) -> None:
 
 
 def _sqlite(url: str) -> sa.Engine:
-    """The engine's own database, kept as safe as the jobs are."""
+    """The engine's own database: it outlives the process, and power less than the jobs do."""
     engine = sa.create_engine(url)
     sa.event.listen(engine, "connect", keep_safe)
     sa.event.listen(engine, "connect", _settle_in)
@@ -54,6 +54,8 @@ def _settle_in(connection: sqlite3.Connection, _record: object) -> None:
     # The engine does this to the connections it makes itself: writers take turns from the start.
     connection.isolation_level = "IMMEDIATE"
     connection.execute("PRAGMA foreign_keys=ON")
+    # Should the power take its last words, steps are repeated: the job's row says which must not.
+    connection.execute("PRAGMA synchronous=NORMAL")
     # From Python 3.12 on the engine takes for granted what SQLite has since 3.42 only.
     if sqlite3.sqlite_version_info < (3, 42):
         connection.create_function("unixepoch", 1, lambda _subsec: round(time.time(), 3))
