@@ -63,3 +63,14 @@ def test_only_providers_that_take_orders_are_offered(visit: Visit) -> None:
     expect(studio.page.get_by_text("Compare several")).to_be_hidden()
     studio.page.get_by_text("5 more can be set up").click()
     expect(studio.page.get_by_text("GOOEY_API_KEY not configured.")).to_be_visible()
+
+
+def test_a_voice_of_a_provider_is_heard_only_in_its_videos(visit: Visit, hosted: Service) -> None:
+    studio = visit(hosted)
+    studio.say("Hello there.")
+    listen = studio.page.get_by_role("button", name="Listen")
+    expect(listen).to_be_enabled()
+    group = studio.page.locator("#voice optgroup[label^='Only by AIML']")
+    name = group.locator("option").first.inner_text()
+    studio.page.get_by_label("Voice").select_option(name)
+    expect(listen).to_be_disabled()
