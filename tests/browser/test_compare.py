@@ -30,8 +30,10 @@ def test_two_providers_side_by_side(
         studio.succeeded(take)
     titles = studio.takes.locator("[data-part=title]").all_inner_texts()
     assert titles == ["Magic Hour", "Local engine"]
-    page.get_by_role("button", name="Play all together").click()
     videos = studio.takes.locator("video")
+    videos.evaluate_all("(all) => all.forEach((each) => { each.muted = false; each.pause(); })")
+    page.get_by_role("button", name="Play all together").click()
+    studio.until(lambda: videos.evaluate_all("(all) => all.every((each) => !each.paused)"))
     sounds = videos.evaluate_all("(all) => all.map((each) => each.muted)")
     assert sounds == [False, True]
     studio.shot("compare-success")
