@@ -140,7 +140,7 @@ export class Providers {
 
 function takes({ takes: { image, video, max_seconds: seconds }, name }) {
   const kinds = image && video ? "Photos and videos" : video ? "Videos; photos are animated first" : "Photos";
-  const limit = seconds ? `, up to ${seconds} s` : "";
+  const limit = seconds ? `, up to ${seconds}\u00a0s` : "";
   return name === "local" ? `${kinds}; nothing leaves this machine` : kinds + limit;
 }
 

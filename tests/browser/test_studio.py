@@ -296,6 +296,7 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     keys.type(" ".join([TEXT] * 4))
     focused(studio, "Make the video", after="Tab")
     keys.press("Enter")
+    expect(studio.takes).to_have_count(1)
     focused(studio, "Cancel", after="Tab")
     keys.press("Space")
     assert "Canceled" in studio.failure()
