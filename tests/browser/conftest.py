@@ -54,10 +54,11 @@ def camera(files: Path) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(camera: Path, speech: Path) -> Iterator[Browser]:
     if CHROMIUM is None:
         leave_out("Chromium is not on this machine: the pages were not tried in a browser")
+    # Only for this package: while it runs, no test could have an event loop of its own.
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=CHROMIUM,
