@@ -79,6 +79,31 @@ class RealClock:
         await asyncio.sleep(seconds)
 
 
+class SparingClock:
+    """Another clock, on which ``a_second`` sleepers wake each second at most.
+
+    Thousands of jobs whose ends are near would each be asked after every second; so many questions
+    leave no time for anything else. A sleep lasts longer where there are more sleepers.
+    """
+
+    def __init__(self, clock: Clock, *, a_second: float) -> None:
+        self._clock = clock
+        self._a_second = a_second
+        self._sleepers = 0
+
+    def now(self) -> float:
+        """What the other clock says."""
+        return self._clock.now()
+
+    async def sleep(self, seconds: float) -> None:
+        """Let that much time pass, or more."""
+        self._sleepers += 1
+        try:
+            await self._clock.sleep(max(seconds, self._sleepers / self._a_second))
+        finally:
+            self._sleepers -= 1
+
+
 class AlarmClock:
     """Another clock, whose sleep ends early when an event is set: by a webhook, say.
 

@@ -24,7 +24,7 @@ from app.errors import (
     VendorWords,
 )
 from app.model import State, Ticket, Update
-from app.polling import AlarmClock, Clock, Pace, Usual, follow
+from app.polling import AlarmClock, Clock, Pace, SparingClock, Usual, follow
 
 TWO_MINUTES = Pace(interval=1, overhead=80, per_second=4)
 """What is expected of ten seconds of media."""
@@ -419,6 +419,47 @@ class TestPatience:
         with pytest.raises(TimedOut):
             await followed(vendor, patience=-5)
         assert vendor.asked == [0]
+
+
+class WaitingClock(SimulatedClock):
+    """Sleep has no end; how long it was to be is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.asked.append(seconds)
+        await asyncio.Future()
+
+
+class TestManyJobs:
+    async def test_few_sleep_as_long_as_they_wish(self) -> None:
+        clock = WaitingClock()
+        await _sleep_and_give_up(SparingClock(clock, a_second=100), 100)
+        assert set(clock.asked) == {1.0}
+
+    async def test_of_many_only_so_many_wake_each_second(self) -> None:
+        clock = WaitingClock()
+        await _sleep_and_give_up(SparingClock(clock, a_second=100), 1000)
+        for second in range(11):
+            assert sum(second < end <= second + 1 for end in clock.asked) <= 100
+
+    async def test_who_woke_delays_nobody(self) -> None:
+        clock = WaitingClock()
+        sparing = SparingClock(clock, a_second=100)
+        await _sleep_and_give_up(sparing, 1000)
+        clock.asked.clear()
+        await _sleep_and_give_up(sparing, 1)
+        assert clock.asked == [1.0]
+
+
+async def _sleep_and_give_up(clock: Clock, sleepers: int) -> None:
+    sleeping = [asyncio.ensure_future(clock.sleep(1.0)) for _ in range(sleepers)]
+    await asyncio.sleep(0)
+    for sleeper in sleeping:
+        sleeper.cancel()
+    await asyncio.gather(*sleeping, return_exceptions=True)
 
 
 class TestAlarm:
