@@ -10,8 +10,6 @@ from playwright.sync_api import Route, expect
 from tests.browser.conftest import Visit
 from tests.service import Service
 
-TEXT = "Please bring my mother a pie."
-
 
 @pytest.mark.parametrize(
     ("picture", "sound", "sentence"),
