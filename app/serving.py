@@ -129,8 +129,18 @@ def _log(settings: Settings) -> None:
     logging.getLogger("dbos").addHandler(logging.NullHandler())
     # It would write down every address it asks, and what callers and vendors put into them.
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.access").addFilter(_without_query)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Leave the signatures of links, which open videos, out of a line about a request."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            value.partition("?")[0] if isinstance(value, str) else value for value in record.args
+        )
+    return True

@@ -133,6 +133,15 @@ def test_no_key_is_ever_logged(guarded: Service) -> None:
     assert "second-key" not in guarded.log.read_text()
 
 
+def test_no_signature_is_ever_logged(guarded: Service, job: dict[str, Any]) -> None:
+    link = urlsplit(job["video_url"])
+    assert "signature=" in link.query
+    assert guarded.client.get(job["video_url"]).status_code == 200
+    told = guarded.log.read_text()
+    assert f"GET {link.path} HTTP/1.1" in told
+    assert link.query.rpartition("=")[2] not in told
+
+
 def test_a_rate_limit_that_is_none_stops_the_start(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match=r"RATE_LIMIT: .*Input should be like 60/minute"):
         Service(tmp_path, RATE_LIMIT="often").start()
