@@ -94,8 +94,8 @@ REACHING: tuple[Mutation, ...] = (
     ),
     fault(
         "a result may take for ever",
-        "async with asyncio.timeout(seconds):",
-        "async with asyncio.timeout(None):",
+        "async with asyncio.timeout(seconds):\n                return",
+        "async with asyncio.timeout(None):\n                return",
         "what_drips_is_not_waited_for",
     ),
 )
