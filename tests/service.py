@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -88,11 +89,15 @@ class Service:
     def reached(self, job_id: str, phase: str, *, within: float = 30) -> dict[str, Any]:
         """The job once it is in a phase, and says something about it if it is rendering."""
         deadline = time.monotonic() + within
-        while time.monotonic() < deadline:
-            job: dict[str, Any] = self.client.get(f"/lipsync/{job_id}").json()
-            if job["phase"] == phase and (job["message"] or phase != "rendering"):
-                return job
-            assert job["status"] not in FINAL, job
+        job: dict[str, Any] = {}
+        with self.client.stream("GET", f"/lipsync/{job_id}/events") as events:
+            for line in events.iter_lines():
+                kind, _, told = line.partition(": ")
+                job = json.loads(told) if kind == "data" else job
+                if job.get("phase") == phase and (job["message"] or phase != "rendering"):
+                    return job
+                if time.monotonic() > deadline:
+                    break
         raise AssertionError(f"{job_id} never came to {phase}: {job}")
 
     def workers(self) -> list[int]:
