@@ -39,6 +39,8 @@ RECENT = 10_000
 """Jobs that one process may have under way: each is read over and over by whoever waits for it."""
 BUSY_FOR = 10
 """Seconds after which a caller may find room again."""
+_NUL = "\0"
+"""PostgreSQL refuses even to look for it; nothing here has it in its name."""
 
 
 class Intent(Enum):
@@ -103,6 +105,8 @@ class Store:
 
     async def find(self, job_id: str) -> Job | None:
         """The job as it stands, or None."""
+        if _NUL in job_id:
+            return None
         if known := self._recent.find(job_id):
             return known
         async with self._engine.connect() as connection:
@@ -123,6 +127,8 @@ class Store:
         provider: str | None = None,
     ) -> Sequence[Job]:
         """The newest jobs first, those before the id ``before`` if there is one."""
+        if provider is not None and _NUL in provider:
+            return []
         query = sa.select(_jobs).order_by(_jobs.c.id.desc()).limit(most)
         if before is not None:
             query = query.where(_jobs.c.id < before)

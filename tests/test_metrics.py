@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,3 +121,15 @@ def test_figures_are_for_those_with_a_key(gateway: Service) -> None:
     stranger = {"Authorization": "Bearer none", **ORIGIN}
     answer = gateway.client.get("/metrics", headers=stranger)
     assert_problem(answer, 401, "unauthorized")
+
+
+def test_who_leaves_in_the_middle_of_an_upload_is_no_bug(gateway: Service) -> None:
+    head = (
+        "POST /lipsync HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer a-key\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 99\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", gateway.port)) as caller:
+        caller.sendall(f"{head}--x\r\n".encode())
+    left = {"method": "POST", "route": "/lipsync", "status": "400"}
+    assert reaches(gateway, 1, "http_request_duration_seconds_count", **left)
+    assert "a request met a bug" not in gateway.log.read_text()

@@ -158,6 +158,7 @@ def test_a_field_given_twice(service: Service, photo: Path, speech: Path) -> Non
         (b"--y\r\n\r\n--x--", "multipart/form-data; boundary=x"),
         (b"--x", "multipart/form-data"),
         (b"", "multipart/form-data; boundary=x"),
+        (b"", f"multipart/form-data; boundary={'x' * 500}"),
     ],
 )
 def test_a_body_that_is_no_form(service: Service, content: bytes, kind: str | None) -> None:
@@ -171,12 +172,15 @@ def test_a_body_that_is_no_form(service: Service, content: bytes, kind: str | No
     [
         (
             {"fps": "20"},
-            "There is no field fps. There are: image, audio, provider, options, wait, image_url",
+            "There is no field fps. There are: image, audio, provider, options, wait, max_cost, ",
         ),
         ({"provider": "nobody"}, "There is no such provider. Known: gooey, "),
         ({"options": "{"}, "options: This must be a JSON object"),
         ({"options": "[1]"}, "options: This must be a JSON object"),
         ({"options": "[" * 5000}, "options: This must be a JSON object"),
+        ({"options": '{"\\ud800": 1}'}, "options: This must be a JSON object"),
+        ({"options": '{"fps": NaN}'}, "options: This must be a JSON object"),
+        ({"options": '{"fps": 1e999}'}, "options: This must be a JSON object"),
         ({"options": '{"nope": 1}'}, "options: Local engine has no option nope. It has: max_side"),
         ({"options": '{"fps": 1000}'}, "options.fps: Input should be less than or equal to 60."),
         ({"wait": "-1"}, "wait: Input should be greater than or equal to 0."),
@@ -225,10 +229,16 @@ def test_a_method_that_a_route_does_not_have(client: httpx.Client) -> None:
     assert_problem(client.put("/lipsync", headers=ORIGIN), 405, "invalid_request")
 
 
-def test_a_wrong_query(client: httpx.Client) -> None:
-    answer = client.get("/lipsync/lsj_0", params={"wait": "a while"}, headers=ORIGIN)
-    problem = assert_problem(answer, 422, "invalid_request")
-    assert problem["detail"].startswith("wait: ")
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/lipsync/lsj_0?wait=awhile", "wait: Input should be a valid number"),
+        ("/lipsync?status=sleeping", "status: Input should be 'queued', 'processing', "),
+    ],
+)
+def test_a_wrong_query(client: httpx.Client, path: str, sentence: str) -> None:
+    problem = assert_problem(client.get(path, headers=ORIGIN), 422, "invalid_request")
+    assert problem["detail"].startswith(sentence)
 
 
 def test_who_waited_in_vain_is_told_where_the_job_goes_on(

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.postgres import Postgres, running_postgres
-from tests.service import Service, assert_problem
+from tests.service import ORIGIN, Service, assert_problem
 from tests.standin import RunningStandIn
 
 VENDOR_SECONDS = 3.0
@@ -194,6 +194,15 @@ def test_readers_and_callers_may_ask_any_replica(replicas: Callable[..., Any]) -
         both = set(seen["a"]) & set(seen["b"])
         assert len(both) >= 3
         assert max(seen["b"][number] - seen["a"][number] for number in both) < 1
+
+
+def test_a_name_that_the_database_cannot_hold_is_nobodys(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    with Service(tmp_path, DATABASE_URL=postgres.database()) as shared:
+        for path in ("lsj_%00", "lsj_%00/video", "lsj_%00/events"):
+            assert_problem(shared.client.get(f"/lipsync/{path}", headers=ORIGIN), 404, "not_found")
+        assert shared.client.get("/lipsync?provider=%00").json()["jobs"] == []
 
 
 def _listen(service: Service, job_id: str, seen: dict[int, float]) -> None:

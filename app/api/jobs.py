@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic.json_schema import SkipJsonSchema
+from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
 from starlette.responses import JSONResponse
 
 from app.api.problems import JobProblem, documented
@@ -81,7 +81,9 @@ class JobRoutes:
             Query(description="`next_cursor` of the page before this one"),
         ] = None,
         status: Annotated[
-            State | SkipJsonSchema[None], Query(description="only jobs that stand like this")
+            State | None,
+            Query(description="only jobs that stand like this"),
+            WithJsonSchema({"type": "string", "enum": [state.value for state in State]}),
         ] = None,
         provider: Annotated[
             str | SkipJsonSchema[None], Query(description="only jobs of this provider")

@@ -240,6 +240,8 @@ def _text(form: Form, fields: OrderFields) -> str | None:
 def _json_object(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
+        # What could not be written again, such as NaN and half a character, is no JSON.
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from app.database import away
@@ -112,6 +113,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
     app.add_exception_handler(DBAPIError, _database)  # type: ignore[arg-type]
+    app.add_exception_handler(ClientDisconnect, _gone)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _bug)
     _describe(app)
 
@@ -173,6 +175,11 @@ async def _http(_request: Request, error: HTTPException) -> Response:
     ours = NotFound() if error.status_code == 404 else InvalidRequest(f"{error.detail}.")
     problem = problem_of(ours).model_copy(update={"status": error.status_code})
     return ProblemResponse(problem, dict(error.headers or {}))
+
+
+async def _gone(_request: Request, _left: ClientDisconnect) -> Response:
+    """Who left in the middle of a request reads no answer, and it is no fault of ours."""
+    return Response(status_code=400)
 
 
 async def _database(request: Request, error: DBAPIError) -> ProblemResponse:

@@ -25,6 +25,8 @@ _BATCH = 1 << 20
 _LONGEST_TEXT = 64 * 1024
 _MOST_PARTS = 32
 _LONGEST_HEADERS = 8 * 1024
+_LONGEST_BOUNDARY = 70
+"""Characters (RFC 2046, 5.1.1)."""
 _PATIENCE = 30
 """Seconds for which the rest of a refused upload is read and dropped, so that its sender, who may
 not listen before all is sent, gets to read why."""
@@ -71,8 +73,8 @@ async def receive(request: Request, slots: Mapping[str, Slot]) -> Form:
 
 def _boundary(request: Request) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type"))
-    boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
+    boundary = options.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or not 0 < len(boundary) <= _LONGEST_BOUNDARY:
         raise InvalidRequest("Send the fields image and audio as multipart/form-data.")
     return boundary
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated, Any
 
+import httpx
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.model import State
@@ -15,6 +17,18 @@ class Answer(BaseModel):
     """A vendor's reply: only the fields that matter, and lenient about all others."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+def body_of(response: httpx.Response) -> Any:
+    """The JSON of a reply. Raises ValueError where it is none.
+
+    A vendor may cut its words in the middle of a character (RFC 8259, 8.2): what could be neither
+    kept nor passed on becomes a question mark.
+    """
+    try:
+        return json.loads(json.dumps(response.json(), ensure_ascii=False).encode(errors="replace"))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def at(*path: str | int) -> Any:

@@ -27,7 +27,7 @@ from app.errors import (
 )
 from app.model import Allowance, Media, Phase, State, Update, Video
 from app.polling import Clock, Pace
-from app.providers.answers import Answer
+from app.providers.answers import Answer, body_of
 from app.providers.base import Options, Provider
 from app.providers.config import HttpConfig
 from app.providers.prices import price_of
@@ -236,7 +236,7 @@ class HttpProvider(Provider, Generic[C]):
         """The reply as declared; ``at("headers", …)`` reads what a vendor says in its headers."""
         try:
             # Where nothing is expected, whatever is said is fine.
-            body = response.json() if response.content and answer.model_fields else {}
+            body = body_of(response) if response.content and answer.model_fields else {}
             if isinstance(body, dict):
                 body["headers"] = dict(response.headers)
             return answer.model_validate(body)

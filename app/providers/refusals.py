@@ -22,6 +22,7 @@ from app.errors import (
     RateLimited,
     VendorWords,
 )
+from app.providers.answers import body_of
 
 Kind = type[LipSyncError]
 
@@ -58,6 +59,7 @@ _STATUSES: Mapping[int, Kind] = {
 }
 
 _NOISE = (
+    (re.compile(r"[\x00-\x1f\x7f]"), " "),
     (re.compile(r"\[([^\]]*)\]\([^)]*\)"), r"\1"),  # a link in Markdown keeps its text
     (re.compile(r"<[^>]{1,80}>"), ""),
     (re.compile(r"[*_`#]{1,3}(?=\S)|(?<=\S)[*_`#]{1,3}(?=\s|$)"), ""),
@@ -76,7 +78,7 @@ def meaning(words: VendorWords, own: Mapping[int, Kind]) -> Kind:
 def words_of(response: httpx.Response) -> VendorWords:
     """What an error answer says, in whichever shape."""
     try:
-        message, code = said(response.json())
+        message, code = said(body_of(response))
     except ValueError:
         message, code = "", None
     return VendorWords(message or response.reason_phrase, response.status_code, code)
@@ -85,7 +87,7 @@ def words_of(response: httpx.Response) -> VendorWords:
 def holds(response: httpx.Response, places: Sequence[AliasPath]) -> bool:
     """Whether an error answer has something in one of these places."""
     try:
-        body = response.json()
+        body = body_of(response)
     except ValueError:
         return False
     # Nothing but an object has places with a name.

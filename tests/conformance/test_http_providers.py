@@ -90,12 +90,22 @@ async def test_a_failure_is_told_without_markup_paths_and_keys(
 ) -> None:
     ticket = await submitted(platform, order)
     keys = f"{KEY}, sk-0123456789ab"
-    said = f"The <b>model</b> in /srv/gpu/worker.py\n\n said **no** to [you](http://a/b): {keys}!"
+    said = f"The <b>model</b>\0in /srv/gpu/worker.py\n\n said **no** to [you](http://a/b): {keys}!"
     platform.show(platform.vendor.fails(said))
     error = await verdict(platform, ticket)
     assert error.vendor is not None
     assert error.vendor.message == "The model in … said no to you: …, …!"
     assert error.detail.endswith(error.vendor.message)
+
+
+async def test_words_cut_in_the_middle_of_a_character_can_be_passed_on(
+    platform: Platform, order: Order
+) -> None:
+    ticket = await submitted(platform, order)
+    platform.show(platform.vendor.fails("Too many smiles \ud83d"))
+    error = await verdict(platform, ticket)
+    assert error.vendor is not None
+    assert error.vendor.message == "Too many smiles ?"
 
 
 async def test_an_order_is_handed_over_once_and_announced_before(
