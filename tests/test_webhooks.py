@@ -243,6 +243,7 @@ async def test_who_is_gone_is_left_alone(office: Office, web: WebServer) -> None
         ("-5", 5, 6),
         (format_datetime(datetime.fromtimestamp(time.time() + 7200, UTC), usegmt=True), 5400, 7200),
     ],
+    ids=["an hour", "a second", "years", "a word", "the past", "a date"],
 )
 async def test_who_asks_for_time_gets_it(
     office: Office, web: WebServer, status: int, retry_after: str, least: float, most: float
