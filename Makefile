@@ -14,8 +14,9 @@ demo: .venv/service  ## make a talking video: make demo [IMAGE=me.jpg] [AUDIO=he
 serve: .venv/service  ## start the service: make serve [HOST=…] [PORT=…]
 	$(BIN)/python -m app serve --host $(HOST) --port $(PORT)
 
+# Four at a time: most of a test is waiting, for a service to start or a job to end.
 test: .venv/development tests/browser/node_modules/.package-lock.json  ## run the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 check: .venv/development  ## formatting, lint, types, and the floors of the house
 	$(BIN)/ruff format --check .
