@@ -22,7 +22,11 @@ STOP_SECONDS = 20
 
 
 class Following:
-    """Asks the provider of a job. One that takes longer than ``job_seconds`` in all fails."""
+    """Asks the provider of a job. One that takes longer than ``job_seconds`` fails.
+
+    They count from when the provider was sent the order: however long a job had to wait for that,
+    what was paid for is waited for.
+    """
 
     def __init__(
         self,
@@ -60,7 +64,8 @@ class Following:
 
     async def _follow(self, job: Job, provider: Provider, ticket: Ticket) -> None:
         now = datetime.now(UTC)
-        patience = self._job_seconds - (now - job.created_at).total_seconds()
+        since = job.submitting_at or job.created_at
+        patience = self._job_seconds - (now - since).total_seconds()
         asked_at = job.submitting_at or now
         seen = Update(State.QUEUED)
         with self._store.hints.news(LOOK, job.id) as alarm:
