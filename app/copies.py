@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -47,19 +48,25 @@ class Copies:
     """The list of late copies. It outlives the process; of several processes one tries each."""
 
     def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+        self._database = database
         self._engine = database.engine
         self._now = now
         self._news = asyncio.Event()
 
     async def add(self, job_id: str, warning: str, *, until: datetime) -> None:
-        """Have a copy tried from soon on until a moment. What is listed already stays."""
+        """Have a copy tried from soon on until a moment. What is listed already stays.
+
+        However long the database is away: what was paid for is not to fail for it.
+        """
         due_at = self._now() + FIRST_PAUSE
         row = LateCopy(job_id, due_at, until.timestamp(), 0, warning)
+        await self._database.patiently(partial(self._list, row))
+        self._news.set()
+
+    async def _list(self, row: LateCopy) -> None:
         with contextlib.suppress(sa.exc.IntegrityError):
             async with self._engine.begin() as connection:
-                values = {name: getattr(row, name) for name in LateCopy.__slots__}
-                await connection.execute(sa.insert(_copies).values(values))
-        self._news.set()
+                await connection.execute(sa.insert(_copies).values(asdict(row)))
 
     async def claim(self) -> LateCopy | None:
         """The copy that has been due for longest, for this process alone; None where none is."""

@@ -119,16 +119,20 @@ class Results:
         raise AssertionError("the last try either returns or raises")
 
     async def _copied(self, job: Job, source: Video) -> Media:
-        folder = await self.archive.open(job.id)
-        video = folder / "fetched"
-        if source.url:
-            await self.addresses.download(source.url, video, most_bytes=MOST_VIDEO_BYTES)
-        else:
-            video = await self._rendered(job)
+        video = await (self._downloaded(job, source.url) if source.url else self._rendered(job))
         found = await self.inspections.describe(video)
         name = f"video.{found.container}"
         await self.archive.keep(job.id, video, name=name, lasting=True)
-        return replace(found, path=folder / name)
+        return replace(found, path=self.archive.folder(job.id) / name)
+
+    async def _downloaded(self, job: Job, url: str) -> Path:
+        try:
+            video = await self.archive.open(job.id) / "fetched"
+            await self.addresses.download(url, video, most_bytes=MOST_VIDEO_BYTES)
+        except OSError as problem:  # a disk that is full does not undo what was paid for
+            log.warning("the disk failed", job_id=job.id, reason=problem.strerror)
+            raise StorageUnavailable from None
+        return video
 
     async def _rendered(self, job: Job) -> Path:
         """What our own engine made; made again where it was lost with another replica's disk."""

@@ -253,6 +253,22 @@ def test_a_copy_comes_late_even_after_a_kill(
     }.items()
 
 
+def test_what_was_paid_for_is_a_success_although_the_disk_takes_nothing(
+    tmp_path: Path, photo: Path, speech: Path
+) -> None:
+    with (
+        RunningStandIn(tmp_path, seconds=1) as standin,
+        Service(tmp_path, **standin.settings) as service,
+    ):
+        job_id = service.order(photo, speech, provider="gooey", wait="0").json()["job_id"]
+        # Where a folder is no file can be written.
+        (tmp_path / "data" / "jobs" / job_id / "fetched").mkdir()
+        job = service.finished(job_id)
+        assert job["status"] == "success"
+        assert "could not be copied" in job["warnings"][0]
+        assert httpx.get(job["video_url"]).status_code == 200
+
+
 def test_a_job_goes_on_where_its_folder_is_not(
     bucket: RunningBucket, tmp_path: Path, photo: Path, long_speech: Path
 ) -> None:

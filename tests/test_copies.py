@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -53,6 +54,19 @@ async def test_one_process_tries_at_a_time(replicas: tuple[Copies, Copies], time
     # The first one ended in the middle.
     time.now += CLAIMED_FOR
     assert await other.claim() is not None
+
+
+async def test_it_is_listed_however_long_the_database_is_away(tmp_path: Path, time: Time) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}")
+    copies = Copies(database, now=time)
+    adding = asyncio.create_task(copies.add("lsj_1", "Not copied.", until=_in(time, hours=24)))
+    done, _ = await asyncio.wait((adding,), timeout=0.2)
+    assert not done
+    await database.open()
+    await adding
+    time.now += FIRST_PAUSE
+    assert await copies.claim() is not None
+    await database.close()
 
 
 async def test_it_is_tried_more_and_more_rarely_until_its_time_is_over(
