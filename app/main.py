@@ -219,6 +219,8 @@ def build(settings: Settings, local: LocalConfig) -> Service:
         version="0.1.0",
         docs_url=None,
         redoc_url=None,
+        # Behind a proxy it would lead elsewhere, and send a key there without encryption.
+        redirect_slashes=False,
         openapi_tags=docs.TAGS,
         lifespan=rooms.lifespan,
     )

@@ -63,12 +63,28 @@ def test_the_job_can_be_read_again(job: dict[str, Any], client: httpx.Client) ->
 def test_head_answers_what_get_does_without_the_body(
     job: dict[str, Any], client: httpx.Client
 ) -> None:
-    for path in (f"/lipsync/{job['job_id']}", "/health", "/ready"):
+    for path in (f"/lipsync/{job['job_id']}", "/health", "/ready", "/docs"):
         head, get = client.head(path), client.get(path)
         assert head.status_code == get.status_code == 200
         assert head.content == b""
-        assert head.headers["content-length"] == str(len(get.content))
+        assert int(head.headers["content-length"]) == get.num_bytes_downloaded
     assert client.head("/lipsync/lsj_0").status_code == 404
+
+
+def test_what_is_said_of_a_job_is_kept_by_nobody_else(
+    job: dict[str, Any], client: httpx.Client
+) -> None:
+    for path in ("/lipsync", f"/lipsync/{job['job_id']}"):
+        assert client.get(path).headers["cache-control"] == "no-store"
+    assert client.get(job["video_url"]).headers["cache-control"] == "private, no-cache"
+
+
+def test_what_is_known_is_not_sent_again(job: dict[str, Any], client: httpx.Client) -> None:
+    known = client.get(job["video_url"]).headers["etag"]
+    for tags in (known, f'"another", W/{known}', "*"):
+        again = client.get(job["video_url"], headers={"If-None-Match": tags})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["cache-control"] == "private, no-cache"
 
 
 def test_a_player_can_ask_for_a_part(job: dict[str, Any], client: httpx.Client) -> None:

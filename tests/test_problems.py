@@ -219,14 +219,23 @@ def test_a_provider_without_a_key(
 
 
 @pytest.mark.parametrize(
-    "path", ["/nothing", "/lipsync/lsj_0/video", "/lipsync/lsj_0", "/docs/assets/none.js"]
+    "path",
+    ["/nothing", "/lipsync/", "/lipsync/lsj_0/video", "/lipsync/lsj_0", "/docs/assets/none.js"],
 )
 def test_not_found(client: httpx.Client, path: str) -> None:
-    assert_problem(client.get(path, headers=ORIGIN), 404, "not_found")
+    answer = client.get(path, headers=ORIGIN)
+    assert_problem(answer, 404, "not_found")
+    assert answer.headers["cache-control"] == "no-store"
 
 
-def test_a_method_that_a_route_does_not_have(client: httpx.Client) -> None:
-    assert_problem(client.put("/lipsync", headers=ORIGIN), 405, "invalid_request")
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [("/lipsync", "GET, POST"), ("/lipsync/lsj_0", "GET, HEAD, DELETE"), ("/docs", "GET, HEAD")],
+)
+def test_a_method_that_a_path_does_not_have(client: httpx.Client, path: str, allowed: str) -> None:
+    answer = client.put(path, headers=ORIGIN)
+    assert_problem(answer, 405, "invalid_request")
+    assert answer.headers["allow"] == allowed
 
 
 @pytest.mark.parametrize(

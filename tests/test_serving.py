@@ -196,8 +196,10 @@ def test_only_chosen_hosts_may_ask_when_they_are_named(tmp_path: Path) -> None:
 
 def test_links_use_the_public_address(tmp_path: Path, photo: Path, speech: Path) -> None:
     with Service(tmp_path, PUBLIC_BASE_URL="https://talk.example/api/") as service:
-        job = service.order(photo, speech).json()
+        answer = service.order(photo, speech)
+        job = answer.json()
         assert job["video_url"] == f"https://talk.example/api/lipsync/{job['job_id']}/video"
+        assert answer.headers["location"] == f"/api/lipsync/{job['job_id']}"
 
 
 @pytest.mark.parametrize("path", ["/", "/docs"])

@@ -36,11 +36,11 @@ def install(app: FastAPI, *, keys: bool) -> None:
     # Swagger UI carries its icons in its style sheet, and sets the sizes of some parts inline.
     headers = page_headers(img_src="'self' data:", style_src="'self' 'unsafe-inline'")
 
-    @app.get("/docs", include_in_schema=False)
+    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def docs(request: Request) -> Response:
         return await assets.answer(request, "docs.html", headers)
 
-    @app.get(f"{FILES}/{{name}}", include_in_schema=False)
+    @app.api_route(f"{FILES}/{{name}}", methods=["GET", "HEAD"], include_in_schema=False)
     async def file(request: Request, name: str) -> Response:
         return await assets.answer(request, name)
 

@@ -12,7 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.exceptions import HTTPException
 
 from app.api.problems import documented
-from app.api.reading import Reader
+from app.api.reading import NOT_KEPT, Reader
 from app.api.schemas import JobId
 from app.errors import NotFound
 
@@ -58,7 +58,7 @@ class EventRoutes:
         job = await self.reader.existing(job_id)
         if job.state.final and last_event_id == str(job.revision):
             raise HTTPException(204)
-        response.headers["Cache-Control"] = "no-store"
+        response.headers.update(NOT_KEPT)
 
     async def stream(
         self, job_id: JobId, last_event_id: LastEventId = None

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 from app.api.access import Links
 from app.api.problems import documented
 from app.api.ranges import KeptFile
-from app.api.reading import Reader
+from app.api.reading import NOT_KEPT, Reader
 from app.api.schemas import JobId
 from app.archive import Archive
 from app.errors import (
@@ -72,6 +72,8 @@ class FileRoutes:
         result = finished_video(job)
         headers = {
             **_PLAYABLE_ANYWHERE,
+            # Kept by its viewer alone, and shown no longer than it is here.
+            "Cache-Control": "private, no-cache",
             "Content-Disposition": f'{kind}; filename="{job_id}{result.path.suffix}"',
         }
         return await self._answer(job, result, request, headers)
@@ -84,7 +86,7 @@ class FileRoutes:
             raise Unauthorized
         job = await self.reader.existing(job_id)
         sent = {"face": job.sent_face or job.face, "audio": job.sent_audio or job.audio}[name]
-        return await self._answer(job, sent, request, {})
+        return await self._answer(job, sent, request, NOT_KEPT)
 
     async def _answer(
         self, job: Job, media: Media, request: Request, headers: Mapping[str, str]

@@ -13,7 +13,7 @@ from pydantic.json_schema import SkipJsonSchema, WithJsonSchema
 from starlette.responses import JSONResponse
 
 from app.api.problems import JobProblem, documented
-from app.api.reading import ASK_AGAIN, Reader
+from app.api.reading import ASK_AGAIN, NOT_KEPT, Reader
 from app.api.schemas import CANCELED, UNFINISHED, JobId, JobOut, JobsOut
 from app.archive import Archive
 from app.errors import AlreadyFinal, InvalidRequest, NotFound, StillRunning
@@ -95,7 +95,7 @@ class JobRoutes:
         page = found[:limit]
         next_cursor = _cursor(page[-1].id) if len(found) > limit else None
         jobs = [self.reader.told(job) for job in page]
-        return JSONResponse({"jobs": jobs, "next_cursor": next_cursor})
+        return JSONResponse({"jobs": jobs, "next_cursor": next_cursor}, headers=NOT_KEPT)
 
     async def cancel(self, job_id: JobId) -> Response:
         """End a job that is under way; the provider is told to stop where it can.
@@ -110,7 +110,7 @@ class JobRoutes:
             if job.state is State.CANCELED:
                 return self.reader.answer(job, 200, {})
             if not job.state.final:
-                return self.reader.answer(job, 202, {"Location": f"/lipsync/{job_id}", **ASK_AGAIN})
+                return self.reader.answer(job, 202, self.reader.place(job) | ASK_AGAIN)
         raise JobProblem(AlreadyFinal(), job, {})
 
     async def delete(self, job_id: JobId) -> None:

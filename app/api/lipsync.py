@@ -193,7 +193,7 @@ class LipsyncRoutes:
         asked = patience(taken.wait, request.headers.getlist("prefer"))
         hold = self.hold_seconds if asked.seconds is None else asked.seconds
         job = await self.reader.finished(taken.job, hold)
-        headers = {"Location": f"/lipsync/{job.id}"}
+        headers = self.reader.place(job)
         if taken.replayed:
             headers["Idempotency-Replayed"] = "true"
         if asked.applied:

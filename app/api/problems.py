@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from app.database import away
 from app.errors import (
@@ -35,6 +36,7 @@ _SOON = 5.0
 _RETRY_AFTER = 30.0
 """Seconds, where whoever refused did not say when to come back."""
 
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _FASTAPIS = "HTTPValidationError"
 
 log = structlog.get_logger(__name__)
@@ -65,7 +67,8 @@ class ProblemResponse(JSONResponse):
 
     def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
         content = problem.model_dump(mode="json", exclude_none=True)
-        super().__init__(content, problem.status, headers)
+        # Some caches keep what is not found, which may be there in a moment.
+        super().__init__(content, problem.status, {"Cache-Control": "no-store", **(headers or {})})
 
 
 class JobProblem(Exception):
@@ -169,12 +172,26 @@ async def _invalid(_request: Request, error: RequestValidationError) -> ProblemR
     return ProblemResponse(problem_of(invalid(error.errors())))
 
 
-async def _http(_request: Request, error: HTTPException) -> Response:
+async def _http(request: Request, error: HTTPException) -> Response:
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = _allowed(request)
     ours = NotFound() if error.status_code == 404 else InvalidRequest(f"{error.detail}.")
     problem = problem_of(ours).model_copy(update={"status": error.status_code})
-    return ProblemResponse(problem, dict(error.headers or {}))
+    return ProblemResponse(problem, headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes with this path; the framework names those of the first."""
+    found = [
+        method
+        for method in _METHODS
+        for route in request.app.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    ]
+    return ", ".join(dict.fromkeys(found))
 
 
 async def _gone(_request: Request, _left: ClientDisconnect) -> Response:

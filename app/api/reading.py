@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse
 
@@ -16,6 +17,8 @@ from app.errors import NotFound
 from app.model import Job
 from app.store import Store
 
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""What goes with all that is said of jobs: it changes, and is not for everybody."""
 ASK_AGAIN = {"Retry-After": "1"}
 """What goes with the answer about a job that is not final."""
 _REREAD = 2.0
@@ -44,7 +47,11 @@ class Reader:
 
     def answer(self, job: Job, status: int, headers: Mapping[str, str]) -> JSONResponse:
         """The job resource as an answer."""
-        return JSONResponse(self.told(job), status, dict(headers))
+        return JSONResponse(self.told(job), status, {**NOT_KEPT, **headers})
+
+    def place(self, job: Job) -> dict[str, str]:
+        """The header that says where a job is, also for who reaches this service under a path."""
+        return {"Location": f"{urlsplit(job.base_url).path}/lipsync/{job.id}"}
 
     async def existing(self, job_id: str) -> Job:
         """The job as it stands. Raises NotFound."""
