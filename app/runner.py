@@ -31,6 +31,9 @@ HAND_OVER_SECONDS = 8.0
 LOOK_FOR_WORK = 0.5
 """Seconds between looks for workflows that were handed back to this replica."""
 CLOSING_SECONDS = 2.0
+"""How long the engine is given to write down what has ended."""
+LOOK_AGAIN = 0.02
+"""Seconds between looks at whether it has."""
 GO_ON, NEXT, END = "go on", "next", "end"
 
 Step = Callable[[str], Awaitable[str]]
@@ -73,6 +76,24 @@ class Runner:
         with suppress(TimeoutError):
             async with asyncio.timeout(HAND_OVER_SECONDS):
                 await asyncio.gather(*(watch.uncommitted.wait() for watch in under_way))
+        # Should its database be away, the engine repeats at the next start what it could not note.
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSING_SECONDS):
+                await self._come_to_rest()
+
+    async def _come_to_rest(self) -> None:
+        """Wait until the engine has noted which steps, and which jobs, have ended."""
+        while True:
+            begun = await DBOS.list_workflows_async(
+                status="PENDING",
+                executor_id=self._store.owner,
+                app_version=STEPS,
+                load_input=False,
+                load_output=False,
+            )
+            if all(workflow.workflow_id in self._watches for workflow in begun):
+                return
+            await asyncio.sleep(LOOK_AGAIN)
 
     async def stop(self) -> None:
         """End the engine."""
@@ -99,7 +120,7 @@ class Runner:
             status = await DBOS.get_workflow_status_async(job_id)
             if status is None or status.status != "PENDING":
                 break
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(LOOK_AGAIN)
         await DBOS.delete_workflow_async(job_id)
 
     async def take_up(self, job_ids: Collection[str]) -> None:
@@ -155,7 +176,10 @@ class Runner:
         async def run(job_id: str) -> str:
             watch = self._watches[job_id] = Watch()
             try:
-                return await self._attempt(act, job_id, watch)
+                await self._park_if_stopping()
+                word = await self._attempt(act, job_id, watch)
+                await self._park_if_stopping()
+                return word
             except Lost:
                 # Whoever has the job now goes on with it; nothing may be said of this step.
                 return await parked()
@@ -172,7 +196,6 @@ class Runner:
             return END
         if job.cancel_asked_at:
             watch.interrupt(Ending.CANCELED)
-        word = GO_ON
         try:
             await act(job, watch)
         except Lost:
@@ -180,10 +203,9 @@ class Runner:
         except Exception as problem:
             watch.release()
             await self._park_if_stopping()
-            word = NEXT if await self._steps.settle(job_id, problem) else END
+            return NEXT if await self._steps.settle(job_id, problem) else END
         watch.release()
-        await self._park_if_stopping()
-        return word
+        return GO_ON
 
     def cancel(self, job_id: str) -> None:
         """End a job that is carried out here."""

@@ -112,7 +112,7 @@ class Service:
             if int(parent) == self.process.pid and "spawn_main" in command
         ]
 
-    def _breathe(self) -> None:
+    def breathe(self) -> None:
         """Leave the processor to the service for a moment, or until it ends."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(timeout=0.05)
@@ -125,7 +125,7 @@ class Service:
             try:
                 self.client.get("/health").raise_for_status()
             except httpx.TransportError:
-                self._breathe()
+                self.breathe()
                 continue
             return
         self.kill()  # nobody else would: a service that did not start is never left

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import select
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,31 @@ def test_an_order_that_is_on_its_way_arrives_before_the_service_ends(
         job_id = service.order(photo, speech, provider="gooey", wait="0").json()["job_id"]
         service.reached(job_id, "submitting")
         service.stop()
+        service.start()
+        assert service.finished(job_id)["status"] == "success"
+        assert vendor.seen()["paid"]["gooey"] == 1
+
+
+def test_a_job_between_two_steps_does_not_break_when_the_service_ends(
+    tmp_path: Path, photo: Path, speech: Path
+) -> None:
+    with (
+        RunningStandIn(tmp_path, seconds=1, latency=2) as vendor,
+        Service(tmp_path, **vendor.settings) as service,
+        closing(sqlite3.connect(tmp_path / "data" / "workflows.db")) as hog,
+    ):
+        job_id = service.order(photo, speech, provider="gooey", wait="0").json()["job_id"]
+        service.reached(job_id, "submitting")
+        # What is done cannot be written down for now, so that nothing follows it.
+        hog.execute("BEGIN IMMEDIATE")
+        while service.client.get(f"/lipsync/{job_id}").json()["run_id"] is None:
+            service.breathe()
+        service.process.terminate()
+        while "Waiting for application shutdown" not in service.log.read_text():
+            service.breathe()
+        hog.rollback()
+        service.stop()
+        assert "Traceback" not in service.log.read_text()
         service.start()
         assert service.finished(job_id)["status"] == "success"
         assert vendor.seen()["paid"]["gooey"] == 1
