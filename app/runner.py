@@ -174,6 +174,8 @@ class Runner:
         """A step that ends the job in any case of error: a caller may be waiting for it."""
 
         async def run(job_id: str) -> str:
+            # What others leave may still be taken up here while the last requests are answered.
+            await self._park_if_stopping()
             watch = self._watches[job_id] = Watch()
             try:
                 await self._park_if_stopping()
