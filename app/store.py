@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app import claims, deliveries
 from app.claims import Claim
-from app.database import Database
+from app.database import Database, away
 from app.errors import Overloaded
 from app.hints import CANCEL, DELIVERY, JOB, LOOK, ROOM, Hints
 from app.job_rows import JobRows
@@ -87,6 +88,16 @@ class Store:
         Raises, and records nothing: KeyTaken when the claim was laid by another order, Overloaded
         when ``most`` jobs are under way.
         """
+        try:
+            await self._add(job, claim, most)
+        except DBAPIError as problem:
+            # An answer may be lost: what was recorded all the same is carried out, and not sent
+            # again by whoever would take it for refused.
+            if not away(problem) or await self.surely(job.id) is None:
+                raise
+        self._recent.keep(replace(job, owner=self.owner))
+
+    async def _add(self, job: Job, claim: Claim | None, most: int | None) -> None:
         row = self._table.row(job) | {"owner": self.owner}
         async with self._adding, self._engine.begin() as connection:
             if most is not None:
@@ -96,7 +107,6 @@ class Store:
             if claim:
                 await claims.lay(connection, claim, job.id)
             await connection.execute(sa.insert(_jobs).values(row))
-        self._recent.keep(replace(job, owner=self.owner))
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
         """The fingerprint that a claim's key was kept with, and the id of its job."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database import Database
 from app.errors import Overloaded
@@ -42,6 +45,43 @@ def _job(folder: Path) -> Job:
         audio=audio,
         options={},
     )
+
+
+class Forgetful:
+    """An engine whose next transaction is kept or not, and then the connection breaks."""
+
+    def __init__(self, engine: AsyncEngine, *, keeps: bool) -> None:
+        self._engine = engine
+        self._keeps = keeps
+        self._breaks = True
+
+    def connect(self) -> AsyncConnection:
+        return self._engine.connect()
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.begin() as connection:
+            yield connection
+            if self._breaks and not self._keeps:
+                await connection.rollback()
+        if self._breaks:
+            self._breaks = False
+            raise OperationalError("COMMIT", None, Exception("the connection broke"))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_an_order_whose_answer_was_lost_is_recorded_or_refused(
+    tmp_path: Path, kept: bool
+) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}")
+    await database.open()
+    engine, job = database.engine, _job(tmp_path)
+    database.engine = cast("AsyncEngine", Forgetful(engine, keeps=kept))
+    store = Store(database, root=tmp_path)
+    with nullcontext() if kept else pytest.raises(OperationalError):
+        await store.add(job)
+    assert await store.find(job.id) == (replace(job, owner=store.owner) if kept else None)
+    await engine.dispose()
 
 
 @pytest.mark.parametrize("final", [State.SUCCESS, State.FAILED, State.CANCELED])
