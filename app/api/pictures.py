@@ -95,6 +95,7 @@ class PictureRoutes:
                 seconds=_DRAW_SECONDS,
             )
             await self.archive.keep(job.id, folder / name)
+            await self._discard_unwanted(job.id)
             return await self.archive.read(job.id, name, 0, _LARGEST)
         except FileNotFoundError:
             raise NotFound("The video is not there any more.") from None
@@ -102,6 +103,14 @@ class PictureRoutes:
             raise NotFound("The video has no picture that can be shown.") from None
         finally:
             await self.archive.close(desk)
+
+    async def _discard_unwanted(self, job_id: str) -> None:
+        """Keep no picture of a video deleted while it was drawn. Raises NotFound and Gone."""
+        try:
+            finished_video(await self.reader.existing(job_id))
+        except (NotFound, Gone):
+            await self.archive.discard(job_id)
+            raise
 
 
 _THUMBNAIL: tuple[str, Draw] = ("thumbnail.jpg", write_thumbnail)
