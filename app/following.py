@@ -14,6 +14,7 @@ from app.providers import Providers
 from app.providers.base import Provider
 from app.rows import Rows
 from app.store import Store
+from app.tallies import Tallies
 from app.watch import Watch
 
 LAST_LOOK_SECONDS = 10
@@ -31,6 +32,7 @@ class Following:
     def __init__(
         self,
         store: Store,
+        tallies: Tallies,
         archive: Archive,
         providers: Providers,
         clock: Clock,
@@ -38,6 +40,7 @@ class Following:
         job_seconds: float,
     ) -> None:
         self._store = store
+        self._tallies = tallies
         self._archive = archive
         self._providers = providers
         self._clock = clock
@@ -137,7 +140,7 @@ class Following:
     async def _usual_of(self, provider: Provider) -> Usual:
         """What the provider's jobs took lately, also before this process began."""
         if provider.name not in self._usual:
-            finished = await self._store.durations(provider.name, REMEMBERED_JOBS)
+            finished = await self._tallies.durations(provider.name, REMEMBERED_JOBS)
             self._usual[provider.name] = Usual(finished)
         return self._usual[provider.name]
 

@@ -51,6 +51,7 @@ jobs = sa.Table(
     sa.Index("jobs_by_state", "state", "id"),
     sa.Index("jobs_by_provider", "provider", "id"),
 )
+UNFINISHED = jobs.c.state.in_([state for state in State if not state.final])
 _MOMENTS = ("rendered_at", "finished_at", "expired_at", "submitting_at", "cancel_asked_at")
 _MEDIA = ("face", "audio", "sent_face", "sent_audio", "result")
 

@@ -57,6 +57,7 @@ from app.speech import Speaker
 from app.steps import Steps, Tools
 from app.storage import Storage, storage_at
 from app.store import ONLY, Store
+from app.tallies import Tallies
 from app.workers import WorkerPool
 
 MOST_CHECKS = 150
@@ -106,6 +107,7 @@ class _Rooms:
         jobs = self.data / "jobs"
         self.archive = Archive(jobs, _storage(settings, self.data / "media"))
         self.copies = Copies(self.database)
+        self.tallies = Tallies(self.database)
         trust = httpx.create_ssl_context()
         self.vendors = httpx.AsyncClient(verify=trust, timeout=VENDOR_TIMEOUT, limits=VENDOR_LIMITS)
         # Its requests go to addresses that were checked, so no proxy may stand in between; and
@@ -159,6 +161,7 @@ class _Rooms:
         )
         following = Following(
             self.store,
+            self.tallies,
             self.archive,
             self.providers,
             clock,
@@ -246,7 +249,7 @@ def build(settings: Settings, local: LocalConfig) -> Service:
     app.include_router(speech.routes(rooms.speaker, rooms.providers))
     checks = {"store": rooms.store.check, "storage": rooms.archive.check}
     app.include_router(service.routes(checks))
-    app.include_router(measure.routes(rooms.metrics, rooms.store))
+    app.include_router(measure.routes(rooms.metrics, rooms.tallies))
     app.include_router(studio.routes())
     docs.install(app, keys=bool(settings.api_keys))
     problems.install(app)

@@ -24,7 +24,7 @@ from app.claims import Claim
 from app.database import Database, away
 from app.errors import Overloaded
 from app.hints import CANCEL, DELIVERY, JOB, LOOK, ROOM, Hints
-from app.job_rows import JobRows
+from app.job_rows import UNFINISHED, JobRows
 from app.job_rows import jobs as _jobs
 from app.model import Allowance, Job, Media, Phase, State
 from app.recent import Recent
@@ -34,8 +34,7 @@ ONLY = "local"
 """Who carries out the jobs where there is one process only."""
 
 _FINAL = [state for state in State if state.final]
-_UNFINISHED = _jobs.c.state.in_([state for state in State if not state.final])
-_COUNT = sa.select(sa.func.count()).select_from(_jobs).where(_UNFINISHED)
+_COUNT = sa.select(sa.func.count()).select_from(_jobs).where(UNFINISHED)
 RECENT = 10_000
 """Jobs that one process may have under way: each is read over and over by whoever waits for it."""
 BUSY_FOR = 10
@@ -157,7 +156,7 @@ class Store:
         """
         values = {name: self._table.value(value) for name, value in changes.items()}
         topics = (JOB, ROOM) if changes.get("state") in _FINAL else (JOB,)
-        change = partial(self._change, job_id, values, _UNFINISHED, self._mine, topics=topics)
+        change = partial(self._change, job_id, values, UNFINISHED, self._mine, topics=topics)
         written = await self._database.patiently(change)
         if written and "finished_at" in changes and (job := await self.surely(job_id)):
             self._ended(job)
@@ -183,7 +182,7 @@ class Store:
         return await self._database.patiently(partial(self._intend, job_id, moment, allowance))
 
     async def _intend(self, job_id: str, moment: float, allowance: Allowance | None) -> Intent:
-        may = [_jobs.c.id == job_id, _UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_(None)]
+        may = [_jobs.c.id == job_id, UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_(None)]
         room = [_jobs.c.submitting_at.is_(None), *(_room(job_id, allowance) if allowance else ())]
         change = sa.update(_jobs).values(
             submitting_at=moment,
@@ -216,12 +215,12 @@ class Store:
         """
         asked_at = sa.func.coalesce(_jobs.c.cancel_asked_at, datetime.now(UTC).timestamp())
         asked = {"cancel_asked_at": asked_at}
-        return await self._change(job_id, asked, _UNFINISHED, topics=(JOB, CANCEL))
+        return await self._change(job_id, asked, UNFINISHED, topics=(JOB, CANCEL))
 
     async def canceled(self) -> list[str]:
         """The ids of this process's unfinished jobs that are not wanted any more."""
         query = sa.select(_jobs.c.id).where(
-            _UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_not(None)
+            UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_not(None)
         )
         async with self._engine.connect() as connection:
             return list((await connection.execute(query)).scalars())
@@ -230,7 +229,7 @@ class Store:
         """Jobs that have been final since before a moment, with or without their files yet."""
         query = (
             sa.select(_jobs.c.id)
-            .where(sa.not_(_UNFINISHED), _jobs.c.finished_at < moment.timestamp())
+            .where(sa.not_(UNFINISHED), _jobs.c.finished_at < moment.timestamp())
             .where(_jobs.c.expired_at.is_not(None) if expired else _jobs.c.expired_at.is_(None))
             .order_by(_jobs.c.finished_at)
             .limit(most)
@@ -241,14 +240,14 @@ class Store:
     async def expire(self, job_id: str) -> bool:
         """Note that a final job's files were deleted, because they had become old."""
         now = datetime.now(UTC).timestamp()
-        return await self._change(job_id, {"expired_at": now}, sa.not_(_UNFINISHED), topics=(JOB,))
+        return await self._change(job_id, {"expired_at": now}, sa.not_(UNFINISHED), topics=(JOB,))
 
     async def remove(self, job_id: str) -> bool:
         """Forget a final job, the key it was ordered under, and whom to tell of it.
 
         False when it is not final.
         """
-        final = sa.delete(_jobs).where(_jobs.c.id == job_id, sa.not_(_UNFINISHED))
+        final = sa.delete(_jobs).where(_jobs.c.id == job_id, sa.not_(UNFINISHED))
         async with self._engine.begin() as connection:
             removed = (await connection.execute(final)).rowcount > 0
             if removed:
@@ -263,7 +262,7 @@ class Store:
         ``run_id`` is the provider's; one that nobody knows changes nothing.
         """
         query = sa.select(_jobs.c.id).where(
-            _UNFINISHED,
+            UNFINISHED,
             _jobs.c.provider.in_(providers),
             _jobs.c.ticket["run_id"].as_string() == run_id,
         )
@@ -278,7 +277,7 @@ class Store:
         """Make this process's own what no living one carries out: the ids, the oldest first."""
         orphans = (
             sa.select(_jobs.c.id)
-            .where(_UNFINISHED, _jobs.c.owner.is_(None) | _jobs.c.owner.not_in(LIVING))
+            .where(UNFINISHED, _jobs.c.owner.is_(None) | _jobs.c.owner.not_in(LIVING))
             .with_for_update(skip_locked=True)
         )
         change = sa.update(_jobs).where(_jobs.c.id.in_(orphans)).values(owner=self.owner)
@@ -318,36 +317,9 @@ class Store:
         async with self._engine.connect() as connection:
             return int((await connection.execute(_COUNT)).scalar_one())
 
-    async def under_way(self) -> Mapping[tuple[str, State], int]:
-        """How many jobs of each provider are in each state that is not final."""
-        query = (
-            sa.select(_jobs.c.provider, _jobs.c.state, sa.func.count())
-            .where(_UNFINISHED)
-            .group_by(_jobs.c.provider, _jobs.c.state)
-        )
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        return {(provider, State(state)): count for provider, state, count in rows}
-
-    async def durations(self, provider: str, most: int) -> list[tuple[float, float]]:
-        """Of the latest successes: seconds of audio, and seconds from the order to the video."""
-        query = (
-            sa.select(_jobs.c.audio, _jobs.c.rendered_at - _jobs.c.submitting_at)
-            .where(_jobs.c.provider == provider, _jobs.c.state == State.SUCCESS)
-            .where(_jobs.c.submitting_at.is_not(None), _jobs.c.rendered_at.is_not(None))
-            .order_by(_jobs.c.created_at.desc())
-            .limit(most)
-        )
-        rows = await self._database.patiently(partial(self._rows, query))
-        return [(audio["duration"] or 0.0, took) for audio, took in reversed(rows)]
-
-    async def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
-        async with self._engine.connect() as connection:
-            return list((await connection.execute(query)).all())
-
     async def unfinished(self) -> set[str]:
         """The ids of the jobs that are not final yet."""
-        query = sa.select(_jobs.c.id).where(_UNFINISHED)
+        query = sa.select(_jobs.c.id).where(UNFINISHED)
         async with self._engine.connect() as connection:
             return set((await connection.execute(query)).scalars())
 

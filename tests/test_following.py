@@ -19,6 +19,7 @@ from app.providers import Providers
 from app.providers.base import Note, Options, Provider
 from app.storage import Disk
 from app.store import Store
+from app.tallies import Tallies
 from app.watch import Watch
 
 JOB_SECONDS = 60.0
@@ -60,18 +61,19 @@ class Fast:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}")
     await database.open()
-    yield Store(database, root=tmp_path)
+    yield database
     await database.close()
 
 
-async def _followed(store: Store, folder: Path, *, sent: timedelta) -> Job | None:
+async def _followed(database: Database, folder: Path, *, sent: timedelta) -> Job | None:
     """A job that arrived a day ago and was sent that long ago, once it was followed."""
     providers = Providers([Slow()], default="slow", order=["slow"])
     archive = Archive(folder / "jobs", Disk(folder / "media"))
-    following = Following(store, archive, providers, Fast(), job_seconds=JOB_SECONDS)
+    store, tallies = Store(database, root=folder), Tallies(database)
+    following = Following(store, tallies, archive, providers, Fast(), job_seconds=JOB_SECONDS)
     now = datetime.now(UTC)
     media = Media(folder / "face", Kind.IMAGE, "jpeg", 1000, "0" * 64)
     job = Job(
@@ -92,14 +94,14 @@ async def _followed(store: Store, folder: Path, *, sent: timedelta) -> Job | Non
     return await store.find(job.id)
 
 
-async def test_the_wait_for_a_turn_does_not_count(store: Store, tmp_path: Path) -> None:
-    job = await _followed(store, tmp_path, sent=timedelta(seconds=1))
+async def test_the_wait_for_a_turn_does_not_count(database: Database, tmp_path: Path) -> None:
+    job = await _followed(database, tmp_path, sent=timedelta(seconds=1))
     assert job
     assert job.video == Video(url="https://slow.example/v")
 
 
 async def test_a_provider_that_takes_too_long_is_not_waited_for(
-    store: Store, tmp_path: Path
+    database: Database, tmp_path: Path
 ) -> None:
     with pytest.raises(TimedOut):
-        await _followed(store, tmp_path, sent=timedelta(seconds=JOB_SECONDS))
+        await _followed(database, tmp_path, sent=timedelta(seconds=JOB_SECONDS))

@@ -19,16 +19,22 @@ from app.database import Database
 from app.errors import Overloaded
 from app.model import Allowance, Job, Kind, Media, Phase, State
 from app.store import Intent, Store
+from app.tallies import Tallies
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'jobs.sqlite'}")
-    store = Store(database, root=tmp_path)
     await database.open()
-    await store.add(_job(tmp_path))
-    yield store
+    yield database
     await database.close()
+
+
+@pytest.fixture
+async def store(database: Database, tmp_path: Path) -> Store:
+    store = Store(database, root=tmp_path)
+    await store.add(_job(tmp_path))
+    return store
 
 
 def _job(folder: Path) -> Job:
@@ -142,14 +148,16 @@ async def test_so_many_orders_leave_in_so_many_seconds(store: Store, tmp_path: P
     assert await store.intend("lsj_3", two) is Intent.WAIT
 
 
-async def test_what_a_provider_took_leaves_out_what_keeping_its_video_took(store: Store) -> None:
+async def test_what_a_provider_took_leaves_out_what_keeping_its_video_took(
+    store: Store, database: Database
+) -> None:
     await store.intend("lsj_1")
     ordered = (await _job_of(store)).submitting_at
     assert ordered is not None
     await store.save("lsj_1", rendered_at=ordered + timedelta(seconds=40))
     finished_at = ordered + timedelta(seconds=100)
     await store.save("lsj_1", state=State.SUCCESS, finished_at=finished_at)
-    ((length, took),) = await store.durations("gooey", 10)
+    ((length, took),) = await Tallies(database).durations("gooey", 10)
     assert length == 1
     assert took == pytest.approx(40)
 

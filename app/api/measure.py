@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
-from app.store import Store
+from app.tallies import Tallies
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "DELETE", "OPTIONS"})
 _EXAMPLE = """\
@@ -49,7 +49,7 @@ class Measure:
                 self._metrics.requests.labels(*labels).observe(seconds)
 
 
-def routes(metrics: Metrics, store: Store) -> APIRouter:
+def routes(metrics: Metrics, tallies: Tallies) -> APIRouter:
     """The route that Prometheus asks."""
     router = APIRouter(tags=["service"])
 
@@ -62,7 +62,7 @@ def routes(metrics: Metrics, store: Store) -> APIRouter:
     async def read() -> Response:
         """Requests, jobs, and orders that left for providers, in Prometheus' text format."""
         return Response(
-            metrics.text(await store.under_way()), headers={"Content-Type": CONTENT_TYPE_LATEST}
+            metrics.text(await tallies.under_way()), headers={"Content-Type": CONTENT_TYPE_LATEST}
         )
 
     return router

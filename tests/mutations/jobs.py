@@ -7,6 +7,7 @@ from tests.mutations.base import Mutation
 STEPS = "app/steps.py"
 POLLING = "app/polling.py"
 STORE = "app/store.py"
+TALLIES = "app/tallies.py"
 
 HOSTED = "tests/test_hosted.py::test_"
 POLLED = "tests/test_polling.py::Test"
@@ -14,7 +15,7 @@ POLLED = "tests/test_polling.py::Test"
 JOBS: tuple[Mutation, ...] = (
     Mutation(
         "what keeping a video takes is learnt as what making it takes",
-        STORE,
+        TALLIES,
         "_jobs.c.rendered_at - _jobs.c.submitting_at",
         "_jobs.c.finished_at - _jobs.c.submitting_at",
         ("tests/test_store.py::test_what_a_provider_took_leaves_out_what_keeping_its_video_took",),
@@ -57,15 +58,15 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "a job is changed by whom it does not belong to",
         STORE,
-        "partial(self._change, job_id, values, _UNFINISHED, self._mine, topics=topics)",
-        "partial(self._change, job_id, values, _UNFINISHED, topics=topics)",
+        "partial(self._change, job_id, values, UNFINISHED, self._mine, topics=topics)",
+        "partial(self._change, job_id, values, UNFINISHED, topics=topics)",
         ("tests/test_store.py::test_only_its_owner_changes_a_job",),
     ),
     Mutation(
         "an order leaves that nobody wants any more",
         STORE,
-        "may = [_jobs.c.id == job_id, _UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_(None)]",
-        "may = [_jobs.c.id == job_id, _UNFINISHED, self._mine]",
+        "may = [_jobs.c.id == job_id, UNFINISHED, self._mine, _jobs.c.cancel_asked_at.is_(None)]",
+        "may = [_jobs.c.id == job_id, UNFINISHED, self._mine]",
         ("tests/test_store.py::test_an_order_that_is_not_wanted_is_not_announced",),
     ),
     Mutation(
@@ -100,7 +101,7 @@ JOBS: tuple[Mutation, ...] = (
     Mutation(
         "a final job changes again",
         STORE,
-        "partial(self._change, job_id, values, _UNFINISHED, self._mine, topics=topics)",
+        "partial(self._change, job_id, values, UNFINISHED, self._mine, topics=topics)",
         "partial(self._change, job_id, values, self._mine, topics=topics)",
         ("tests/test_store.py::test_a_final_job_never_changes_again",),
     ),
