@@ -174,10 +174,9 @@ class Runner:
         """A step that ends the job in any case of error: a caller may be waiting for it."""
 
         async def run(job_id: str) -> str:
-            # What others leave may still be taken up here while the last requests are answered.
-            await self._park_if_stopping()
             watch = self._watches[job_id] = Watch()
             try:
+                # What others leave may still be taken up here while the last requests are answered.
                 await self._park_if_stopping()
                 word = await self._attempt(act, job_id, watch)
                 await self._park_if_stopping()
