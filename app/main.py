@@ -374,6 +374,7 @@ def sole_process(data: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SettingsError(
-                f"DATA_DIR: another process of this service already uses {data}."
+                f"DATA_DIR: another process of this service already uses {data};"
+                " give this one a folder of its own."
             ) from None
         yield

@@ -63,7 +63,7 @@ def addressed(example: str, service: Service) -> str:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not on this machine")
 def test_the_curl_examples(service: Service, desk: Path) -> None:
-    one, words, speech, later = blocks("bash")
+    one, words, speech, later, about = blocks("bash")
     job = json.loads(run(["sh", "-c", addressed(one, service)], desk))
     assert job["status"] == "success"
     assert json.loads(run(["sh", "-c", addressed(words, service)], desk))["status"] == "success"
@@ -74,6 +74,11 @@ def test_the_curl_examples(service: Service, desk: Path) -> None:
     assert queued["status"] in ("queued", "processing")
     done = json.loads(run(["sh", "-c", read.replace(JOB_ID, queued["job_id"])], desk))
     assert done["status"] == "success"
+    told = run(["sh", "-ec", addressed(about, service).replace(JOB_ID, queued["job_id"])], desk)
+    assert "event: job" in told
+    assert '"code":"already_final"' in told
+    assert (desk / f"{queued['job_id']}.mp4").read_bytes()[4:8] == b"ftyp"
+    assert service.client.get(f"/lipsync/{queued['job_id']}").status_code == 404
 
 
 def test_the_python_example(service: Service, desk: Path) -> None:
