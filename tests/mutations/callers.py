@@ -7,6 +7,7 @@ from tests.mutations.base import Mutation
 ORDERS = "app/api/orders.py"
 IDEMPOTENCY = "app/api/idempotency.py"
 JOBS = "app/api/jobs.py"
+SERVING = "app/serving.py"
 STORE = "app/store.py"
 
 SENT_AGAIN = "tests/test_idempotency.py::test_"
@@ -153,5 +154,12 @@ CALLERS: tuple[Mutation, ...] = (
         " or request.url.path not in _ORDERS",
         "",
         ("tests/test_access.py::test_orders_are_counted_for_each_key_and_looking_is_not",),
+    ),
+    Mutation(
+        "the log holds links that open videos",
+        SERVING,
+        'logging.getLogger("uvicorn.access").addFilter(_without_query)',
+        'logging.getLogger("uvicorn.access")',
+        ("tests/test_access.py::test_no_signature_is_ever_logged",),
     ),
 )

@@ -6,6 +6,7 @@ from tests.mutations.base import Mutation
 
 STEPS = "app/steps.py"
 POLLING = "app/polling.py"
+RUNNER = "app/runner.py"
 STORE = "app/store.py"
 TALLIES = "app/tallies.py"
 
@@ -202,5 +203,15 @@ JOBS: tuple[Mutation, ...] = (
         "if self.size > self.slot.limit:",
         "if False:",
         ("tests/test_problems.py::test_too_large[image]",),
+    ),
+    Mutation(
+        "the engine ends while it notes what a job has done",
+        RUNNER,
+        "await self._come_to_rest()",
+        "pass",
+        (
+            "tests/faults/test_crash.py::"
+            "test_a_job_between_two_steps_does_not_break_when_the_service_ends",
+        ),
     ),
 )
