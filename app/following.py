@@ -50,6 +50,8 @@ class Following:
 
     async def follow(self, job: Job, watch: Watch) -> None:
         """Ask until there is a final word. A job that is not wanted is ended there, too."""
+        if job.phase is Phase.ARCHIVING:
+            return  # the video is there, and it was paid for
         provider = self._providers.choose(job.provider)
         if provider.works_here:
             await watch.interruptible(self._archive.bring(job))

@@ -1,7 +1,7 @@
 """Carries each job from its order to its video, on a durable engine (DBOS Transact).
 
-One workflow a job, its id the job's. The workflow only holds how far the work has got; what a
-reader sees is the job's row. A process that ends in the middle goes on at the step it was in.
+One workflow a job, its id the job's. The workflow only holds that the job is under way, and where;
+how far it has got is in the job's row. A process that ends in the middle goes on from there.
 """
 
 from __future__ import annotations
@@ -154,19 +154,15 @@ class Runner:
         await DBOS.delete_queue_async(replica)
 
     def _workflow(self) -> Callable[[str], Coroutine[Any, Any, None]]:
-        steps = self._steps
-        asking = [
-            DBOS.step(name="hand_over")(self._settled(steps.hand_over)),
-            DBOS.step(name="follow", preemptible=True)(self._settled(self._following.follow)),
-        ]
-        keep = DBOS.step(name="archive")(self._settled(steps.keep))
+        # None of them is a step of the engine's: the row says already which of them are done, and
+        # having the engine write down the same costs as much as the rest of its work.
+        acts = (self._steps.hand_over, self._following.follow, self._steps.keep)
+        steps = [self._settled(act) for act in acts]
 
         async def carry(job_id: str) -> None:
             # One provider after the other, until one takes the order to its end.
-            while (word := await _in_turn(asking, job_id)) == NEXT:
+            while await _in_turn(steps, job_id) == NEXT:
                 pass
-            if word == GO_ON:
-                await keep(job_id)
 
         return DBOS.workflow(name="lipsync")(carry)
 

@@ -73,6 +73,7 @@ class Store:
         self._table = JobRows(root)
         self._adding = asyncio.Lock()
         self._recent = Recent(0 if database.shared else RECENT)
+        self._full = False
         self.owner = owner
         self.hints = hints or Hints()
 
@@ -101,7 +102,8 @@ class Store:
         async with self._adding, self._engine.begin() as connection:
             if most is not None:
                 await self._database.exclusively(connection, "add")
-                if (await connection.execute(_COUNT)).scalar_one() >= most:
+                self._full = (await connection.execute(_COUNT)).scalar_one() >= most
+                if self._full:
                     raise Overloaded(retry_after=BUSY_FOR)
             if claim:
                 await claims.lay(connection, claim, job.id)
@@ -312,10 +314,15 @@ class Store:
             self.hints.tell(topic, job_id)
         return row is not None
 
-    async def count_unfinished(self) -> int:
-        """How many jobs are not final yet."""
-        async with self._engine.connect() as connection:
-            return int((await connection.execute(_COUNT)).scalar_one())
+    async def refuse_if_still_full(self, most: int) -> None:
+        """Raise Overloaded if the last job found no room among ``most``, and there is none yet.
+
+        It saves what looking into an order costs; ``add`` is what counts.
+        """
+        if self._full:
+            async with self._engine.connect() as connection:
+                if (await connection.execute(_COUNT)).scalar_one() >= most:
+                    raise Overloaded(retry_after=BUSY_FOR)
 
     async def unfinished(self) -> set[str]:
         """The ids of the jobs that are not final yet."""
@@ -355,5 +362,6 @@ def _room(job_id: str, allowance: Allowance) -> Iterator[sa.ColumnElement[bool]]
 
 async def _changed(connection: AsyncConnection, change: sa.Update) -> Mapping[Any, Any] | None:
     """The row as a change left it, or None where there was nothing to change."""
-    rows = await connection.execute(change.returning(*_jobs.c))
-    return rows.mappings().one_or_none()
+    rows = await connection.execute(change.returning(_jobs))
+    row: Mapping[Any, Any] | None = rows.mappings().one_or_none()
+    return row

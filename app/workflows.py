@@ -11,7 +11,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
 
 from app.database import CONNECTIONS, Database, keep_safe
 
-STEPS = "3"
+STEPS = "4"
 """Changes only when the steps do: a workflow under way goes on only in the version it began in."""
 SCHEMA = "workflows"
 """Where the engine's tables are kept on PostgreSQL, beside ours."""

@@ -25,7 +25,7 @@ from app.api.problems import invalid
 from app.api.uploads import MEGABYTE, Form, Slot, drain, receive
 from app.archive import Archive
 from app.claims import Claim, KeyTaken
-from app.errors import IdempotencyKeyReused, InvalidRequest, Overloaded, StorageUnavailable
+from app.errors import IdempotencyKeyReused, InvalidRequest, StorageUnavailable
 from app.inspections import Inspections
 from app.media.probe import Limits
 from app.model import Job, Media, Phase, State
@@ -33,7 +33,7 @@ from app.providers import AUTO, Providers
 from app.providers.base import Options, Provider
 from app.settings import Settings
 from app.speech import Script, Speaker, words_of
-from app.store import BUSY_FOR, Store
+from app.store import Store
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2048)]
@@ -148,7 +148,7 @@ class Counter:
         script = Script(text, self.providers.own_voice(voice)) if text else None
         if fields.callback_url:
             await check_callback(self.addresses, fields.callback_url)
-        await self._refuse_overload()
+        await self.store.refuse_if_still_full(self.settings.worker_concurrency)
         urls = {"image": fields.image_url, "audio": fields.audio_url}
         form = await fetch(self.addresses, form, urls, self._slots(self.archive.folder(job_id)))
         face, audio = await self._look_into(form, script)
@@ -176,10 +176,6 @@ class Counter:
             return provider, self.providers.candidates(voice)[1:]
         self.providers.refuse_voice(provider, voice)
         return provider, []
-
-    async def _refuse_overload(self) -> None:
-        if await self.store.count_unfinished() >= self.settings.worker_concurrency:
-            raise Overloaded(retry_after=BUSY_FOR)
 
     async def _look_into(self, form: Form, script: Script | None) -> tuple[Media, Media]:
         limits = Limits(max_seconds=self.settings.max_media_seconds)
