@@ -119,3 +119,19 @@ def test_a_job_between_two_steps_does_not_break_when_the_service_ends(
         service.start()
         assert service.finished(job_id)["status"] == "success"
         assert vendor.seen()["paid"]["gooey"] == 1
+
+
+def test_a_video_that_is_there_is_not_asked_for_again(
+    tmp_path: Path, photo: Path, speech: Path
+) -> None:
+    """The provider may have forgotten the order by the time that its video is copied."""
+    with RunningStandIn(tmp_path) as vendor, Service(tmp_path, **vendor.settings) as service:
+        vendor.fail("gooey", "download", "503", times=2)
+        job_id = service.order(photo, speech, provider="gooey", wait="0").json()["job_id"]
+        service.reached(job_id, "archiving")
+        service.kill()
+        vendor.fail("gooey", "status", "422", times=99)
+        service.start()
+        job = service.finished(job_id)
+    assert job["status"] == "success"
+    assert job["download_url"]
