@@ -47,6 +47,14 @@ def test_answers_are_as_documented(service: Service) -> None:
         ask()
 
 
+def test_every_success_is_told_in_a_sentence(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            for status, response in operation["responses"].items():
+                assert response["description"] != "Successful Response", (method, path, status)
+
+
 def test_problems_are_documented_as_they_are_answered(client: httpx.Client) -> None:
     document = client.get("/openapi.json").json()
     told = set()

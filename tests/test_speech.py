@@ -156,6 +156,12 @@ def test_what_is_not_asked_for_properly_is_refused(service: Service, body: bytes
     assert_problem(answer, 422, "invalid_request")
 
 
+def test_unknown_fields_are_told_with_the_known_ones(service: Service) -> None:
+    problem = assert_problem(said(service, TEXT, voice="Walter"), 422, "invalid_request")
+    assert problem["detail"] == "There is no field voice. There are: text, name."
+    assert [each["loc"] for each in problem["errors"]] == [["voice"]]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -63,8 +63,8 @@ def test_one_file_from_the_web_by_way_of_a_redirect(
             "Send either audio, or audio_url, or text with a voice.",
         ),
         (("image", "audio_url", "text"), "Send either audio, or audio_url, or text with a voice."),
-        (("image_url",), "audio: Field required."),
-        (("audio_url",), "image: Field required."),
+        (("image_url",), "Send either audio, or audio_url, or text with a voice."),
+        (("audio_url",), "Send either image or image_url."),
     ],
 )
 def test_one_face_and_one_voice(

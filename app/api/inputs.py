@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from app.addresses import Addresses
 from app.api.problems import invalid
@@ -23,10 +24,15 @@ from app.errors import (
 FETCH_SECONDS = 60
 """How long a file may take to arrive from an address: its caller is waiting."""
 _SOURCES = {"image": ("image", "image_url"), "audio": ("audio", "audio_url", "text")}
+_CHOICES = {
+    "image": "Send either image or image_url.",
+    "audio": "Send either audio, or audio_url, or text with a voice.",
+}
 _UNSUPPORTED: Mapping[str, type[OrderError]] = {
     "image": UnsupportedImage,
     "audio": UnsupportedAudio,
 }
+_ABSENT = "Field required"
 _PAGES = (b"<!doctype html", b"<html")
 
 
@@ -37,18 +43,26 @@ def refuse_unclear(form: Form) -> None:
         {
             "type": "missing",
             "loc": ["body", name],
-            "msg": "Field required" if name not in form.fields else "This must be a file",
+            "msg": _ABSENT if name not in form.fields else "This must be a file",
         }
         for name, sources in _SOURCES.items()
         if given.isdisjoint(sources)
     ]
     if missing:
-        raise invalid(missing)
+        raise _incomplete(missing)
     if given.issuperset(_SOURCES["image"]):
-        raise InvalidRequest("Send either image or image_url.")
+        raise InvalidRequest(_CHOICES["image"])
     spoken = bool(given & {"text", "voice"})
     if ["audio" in given, "audio_url" in given, spoken].count(True) > 1:
-        raise InvalidRequest("Send either audio, or audio_url, or text with a voice.")
+        raise InvalidRequest(_CHOICES["audio"])
+
+
+def _incomplete(missing: list[dict[str, Any]]) -> InvalidRequest:
+    """What else would do, unless a field is there already and only wrong."""
+    problem = invalid(missing)
+    if all(each["msg"] == _ABSENT for each in missing):
+        problem.detail = " ".join(_CHOICES[each["loc"][-1]] for each in missing)
+    return problem
 
 
 def _given(form: Form) -> set[str]:

@@ -44,6 +44,7 @@ class JobRoutes:
             "/lipsync",
             self.page,
             summary="The jobs, newest first",
+            response_description="One page of jobs, and the cursor of the next",
             response_model=JobsOut,
             responses=documented(InvalidRequest),
         )
@@ -52,6 +53,7 @@ class JobRoutes:
             self.cancel,
             methods=["POST"],
             summary="Cancel a job",
+            response_description="The job is canceled",
             response_model=JobOut,
             responses={
                 200: {"content": {"application/json": {"example": CANCELED}}},
@@ -69,6 +71,7 @@ class JobRoutes:
             methods=["DELETE"],
             status_code=204,
             summary="Delete a job and its files",
+            response_description="The job and its files are gone",
             responses=documented(NotFound, StillRunning),
         )
         return router

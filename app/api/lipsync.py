@@ -131,6 +131,7 @@ class LipsyncRoutes:
             self.create,
             methods=["POST"],
             summary="Make a talking video",
+            response_description="The job is finished: its video is at `video_url`",
             response_model=JobOut,
             openapi_extra={"requestBody": _request_body()},
             responses={
@@ -150,6 +151,7 @@ class LipsyncRoutes:
             job,
             self.read,
             summary="How a job stands",
+            response_description="The job as it stands, and once it is final its video or error",
             response_model=JobOut,
             responses=documented(NotFound, InvalidRequest),
         )

@@ -56,6 +56,7 @@ def routes(metrics: Metrics, tallies: Tallies) -> APIRouter:
     @router.get(
         "/metrics",
         summary="Figures for Prometheus",
+        response_description="The figures, one to a line",
         response_class=PlainTextResponse,
         responses={200: {"content": {"text/plain": {"example": _EXAMPLE}}}},
     )

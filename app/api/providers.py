@@ -16,7 +16,11 @@ def routes(providers: Providers) -> APIRouter:
     default = providers.default
     preferred = providers.candidates()[0].name if default == AUTO else default
 
-    @router.get("/providers", summary="The providers and their options")
+    @router.get(
+        "/providers",
+        summary="The providers and their options",
+        response_description="Every provider, whether it is set up or not",
+    )
     async def read() -> ProvidersOut:
         """Every provider in order of preference; `configured` ones take orders."""
         listed = [_described(provider) for provider in providers.by_name.values()]

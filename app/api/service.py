@@ -33,7 +33,7 @@ def routes(checks: Mapping[str, Check]) -> APIRouter:
     router = APIRouter(tags=["service"])
 
     @router.head("/health", include_in_schema=False)
-    @router.get("/health", summary="Alive")
+    @router.get("/health", summary="Alive", response_description="The process is alive")
     async def health() -> Health:
         """Answers as long as the process does."""
         return Health()
@@ -42,6 +42,7 @@ def routes(checks: Mapping[str, Check]) -> APIRouter:
     @router.get(
         "/ready",
         summary="Able to take work",
+        response_description="Able to take work",
         response_model=Readiness,
         responses={503: {"model": Readiness, "description": "Not able to take work"}},
     )

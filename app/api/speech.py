@@ -25,6 +25,9 @@ from app.voices import VOICES, Gender, named
 _MOST_BYTES = 64 * 1024
 """The longest text fits, however its characters are written in JSON."""
 
+_UNKNOWN = "extra_forbidden"
+"""How pydantic calls a field that a model does not have."""
+
 
 class SpeechIn(BaseModel):
     """What `POST /text-to-speech` is sent."""
@@ -99,7 +102,11 @@ def routes(speaker: Speaker, providers: Providers) -> APIRouter:
         headers = {"Content-Disposition": 'inline; filename="speech.mp3"'}
         return Response(sound, media_type="audio/mpeg", headers=headers)
 
-    @router.get("/text-to-speech/voices", summary="The voices")
+    @router.get(
+        "/text-to-speech/voices",
+        summary="The voices",
+        response_description="Every voice, and which one speaks when none is named",
+    )
     async def voices() -> VoicesOut:
         """Every voice by name, for `POST /text-to-speech` and for the `voice` of a video."""
         own = [VoiceOut.model_validate(voice) for voice in VOICES]
@@ -123,7 +130,16 @@ async def _received(request: Request) -> SpeechIn:
     try:
         return SpeechIn.model_validate_json(body)
     except ValidationError as problem:
-        raise invalid(problem.errors()) from None
+        raise _refusal(problem) from None
+
+
+def _refusal(problem: ValidationError) -> InvalidRequest:
+    refusal = invalid(problem.errors())
+    unknown = [str(each["loc"][-1]) for each in problem.errors() if each["type"] == _UNKNOWN]
+    if unknown:
+        known = ", ".join(SpeechIn.model_fields)
+        refusal.detail = f"There is no field {', '.join(unknown)}. There are: {known}."
+    return refusal
 
 
 def _request_body() -> dict[str, Any]:

@@ -27,6 +27,7 @@ def routes(hooks: Hooks, reader: Reader) -> APIRouter:
     @router.post(
         "/lipsync/{job_id}/webhook/replay",
         summary="Send a job's webhook again",
+        response_description="The webhook is on its way: this is the job it tells of",
         status_code=202,
         response_model=JobOut,
         responses=documented(NotFound, StillRunning, InvalidRequest),

@@ -24,6 +24,7 @@ async function open(key) {
     spec: shown(await answer.json()),
     dom_id: "#swagger",
     presets: [SwaggerUIBundle.presets.apis],
+    plugins: [nothingEmptyIsSent],
     layout: "BaseLayout",
     deepLinking: true,
     tryItOutEnabled: true,
@@ -40,14 +41,20 @@ function shown(api) {
   const forms = Object.values(api.paths)
     .map((path) => path.post?.requestBody?.content["multipart/form-data"]?.schema.properties)
     .filter(Boolean);
-  // Without an example the page would fill in "string" and 0, and send them.
+  // Whatever the page filled in by itself, it would send: an example, else "string" and 0.
   for (const field of forms.flatMap(Object.values)) {
-    if (field.format !== "binary" && !field.enum) field.example ??= "";
+    if (field.format !== "binary") field.example = "";
   }
   return mount ? { ...api, servers: [{ url: mount }] } : api;
 }
 
+/** Swagger UI has a box "Send empty value" on each field, checked; without it, what is empty stays here. */
+function nothingEmptyIsSent() {
+  return { wrapComponents: { ParameterIncludeEmpty: () => () => null } };
+}
+
 function refuse(key) {
+  document.getElementById("swagger").replaceChildren();
   document.getElementById("gate-fault").textContent = key ? "The service does not know this key." : "";
   field.focus();
 }

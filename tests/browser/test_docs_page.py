@@ -49,6 +49,16 @@ def test_files_and_options_can_be_tried_out(visit: Visit, photo: Path, speech: P
     docs.shot("docs-answer")
 
 
+def test_only_what_was_entered_is_sent(visit: Visit, photo: Path, speech: Path) -> None:
+    docs = visit(path="/docs")
+    operation = opened(docs.page, "create_lipsync_post")
+    filled(operation, photo, speech)
+    answer = tried(operation)
+    expect(answer.locator(".response-col_status")).to_contain_text("200")
+    sent = re.findall(r"-F '(\w+)=", operation.locator(".curl").inner_text())
+    assert sorted(sent) == ["audio", "image"]
+
+
 def test_a_job_can_be_tried_out_without_waiting(visit: Visit, photo: Path, speech: Path) -> None:
     docs = visit(path="/docs")
     operation = opened(docs.page, "create_lipsync_post")
