@@ -1,7 +1,6 @@
 // What each fault means for the person in front of the page, and what to do about it.
 
 const ADVICE = {
-  no_face: "Try a picture in which the face is larger and seen from the front.",
   no_speech: "You can also type the words instead.",
   too_large: "Choose a smaller file, or save this one at a lower quality.",
   too_long: "Use a shorter recording or fewer words.",

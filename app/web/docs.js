@@ -17,11 +17,12 @@ function kept() {
 async function open(key) {
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   const answer = await fetch("openapi.json", { headers });
+  const told = await answer.json();
   gate.hidden = answer.status !== 401;
   if (answer.status === 401) return refuse(key);
   if (key) localStorage.setItem(KEPT_AS, JSON.stringify(key));
   const ui = SwaggerUIBundle({
-    spec: shown(await answer.json()),
+    spec: shown(told),
     dom_id: "#swagger",
     presets: [SwaggerUIBundle.presets.apis],
     plugins: [nothingEmptyIsSent],

@@ -45,6 +45,9 @@ export function clock(seconds) {
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
 
+/** How long a recording or a video is; what is shorter than a second would be 0:00. */
+export const length = (seconds) => (seconds < 1 ? `${seconds.toFixed(1)} s` : clock(seconds));
+
 export function megabytes(bytes) {
   return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

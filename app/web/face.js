@@ -2,7 +2,7 @@
 
 import { blob } from "./api.js";
 import { takePhoto } from "./capture.js";
-import { acceptDrops, blame, byId, clock, drawnFrame, make, megabytes, parts, show } from "./dom.js";
+import { acceptDrops, blame, byId, drawnFrame, length, make, megabytes, parts, show } from "./dom.js";
 import { files } from "./memory.js";
 
 const KEPT_AS = "face";
@@ -107,7 +107,7 @@ export class Face {
     const video = make("video", { src: this.#url, muted: true, loop: true, playsInline: true });
     video.setAttribute("aria-label", `The chosen video, ${file.name}`);
     video.addEventListener("loadeddata", () => {
-      facts.textContent = `${clock(video.duration)} of video, ${megabytes(file.size)}`;
+      facts.textContent = `${length(video.duration)} of video, ${megabytes(file.size)}`;
       video.currentTime = Math.min(0.5, video.duration / 2);
     });
     return video;

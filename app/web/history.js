@@ -1,7 +1,8 @@
 // The recent jobs of this service, whoever started them.
 
 import { blob, cancelJob, deleteJob, isFinal, read } from "./api.js";
-import { announce, byId, clock, fromTemplate, make, parts } from "./dom.js";
+import { announce, byId, fromTemplate, length, make, parts } from "./dom.js";
+import { keep, recall } from "./memory.js";
 
 const PAGE = 12;
 const LOOK_AGAIN = 4000;
@@ -61,7 +62,9 @@ export class History {
 
   /** A job changed, as the stage knows. */
   note(job) {
+    const moved = this.jobs.some((each) => each.job_id === job.job_id && each.status !== job.status);
     this.jobs = this.jobs.map((each) => (each.job_id === job.job_id ? job : each));
+    if (moved) this.#draw();
   }
 
   async #more() {
@@ -90,14 +93,16 @@ export class History {
     const { open, thumb, name, facts, remove } = parts(item);
     item.dataset.job = job.job_id;
     item.dataset.state = job.status;
-    name.textContent = this.label(job.provider);
-    const length = job.duration_seconds ? clock(job.duration_seconds) : "";
-    facts.textContent = [STATES[job.status], length, age(job.created_at)].filter(Boolean).join(" · ");
+    const by = this.label(job.provider);
+    const words = recall("words", {})[job.job_id];
+    name.textContent = words ? `“${words}”` : by;
+    const lasts = job.duration_seconds ? length(job.duration_seconds) : "";
+    facts.textContent = [STATES[job.status], words && by, lasts, age(job.created_at)].filter(Boolean).join(" · ");
     open.addEventListener("click", () => this.open(job));
     const final = isFinal(job);
     remove.setAttribute(
       "aria-label",
-      `${final ? "Delete" : "Cancel"} the video by ${name.textContent}, ${age(job.created_at)}`,
+      `${final ? "Delete" : "Cancel"} the video by ${by}, ${age(job.created_at)}`,
     );
     if (!final) remove.querySelector("use").setAttribute("href", "#i-close");
     remove.addEventListener("click", () => (final ? this.#delete(job) : this.#cancel(job)));
@@ -135,6 +140,8 @@ export class History {
     URL.revokeObjectURL(await this.#thumbs.get(job.job_id));
     this.jobs = this.jobs.filter((each) => each !== job);
     this.#draw();
+    const { [job.job_id]: _gone, ...words } = recall("words", {});
+    keep("words", words);
     this.removed(job.job_id);
   }
 }

@@ -132,10 +132,20 @@ export class Providers {
     this.parts["others-title"].textContent = `${others.length} more can be set up`;
     this.parts["other-list"].replaceChildren(
       ...others.map(({ label, setup_hint: hint }) =>
-        make("li", {}, make("strong", { textContent: label }), ` ${hint}`),
+        make("li", {}, make("strong", { textContent: label }), " ", ...instructions(hint)),
       ),
     );
   }
+}
+
+/** What is missing, with its address as a link, and where it goes. */
+function instructions(hint) {
+  const words = hint.split(/(https:\/\/\S+)/).map((piece) =>
+    piece.startsWith("https://")
+      ? make("a", { href: piece, target: "_blank", rel: "noreferrer", textContent: piece })
+      : piece,
+  );
+  return [...words, ". Put it into ", make("code", { textContent: ".env" }), ", then restart the service."];
 }
 
 function takes({ takes: { image, video, max_seconds: seconds }, name }) {

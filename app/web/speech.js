@@ -3,7 +3,7 @@
 import { read, speak } from "./api.js";
 import { playSound, stopSound } from "./audio.js";
 import { Recording } from "./capture.js";
-import { acceptDrops, announce, blame, byId, clock, make, megabytes, parts, show } from "./dom.js";
+import { acceptDrops, announce, blame, byId, length, make, megabytes, parts, show } from "./dom.js";
 import { files, keep, recall } from "./memory.js";
 import { drawBars, peaksOfSound, peaksOfText } from "./wave.js";
 
@@ -214,7 +214,7 @@ export class Speech {
     const drawn = file.size < BIGGEST_TO_DRAW ? await peaksOfSound(file) : null;
     if (this.file !== file || !drawn) return;
     this.#drawn = drawn;
-    facts.textContent = `${clock(drawn.seconds)}, ${megabytes(file.size)}`;
+    facts.textContent = `${length(drawn.seconds)}, ${megabytes(file.size)}`;
     this.#drawSound();
   }
 

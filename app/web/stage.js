@@ -6,6 +6,7 @@ import { keep, recall } from "./memory.js";
 import { Take } from "./take.js";
 
 const TITLE = document.title;
+const MOST_WORDS = 100; // jobs
 
 export class Stage {
   takes = [];
@@ -92,14 +93,28 @@ export class Stage {
       "takes",
       this.takes.map((take) => take.record),
     );
+    this.#keepWords();
     this.#draw();
     this.history.refresh();
+  }
+
+  moved(job) {
+    this.history.note(job);
   }
 
   finished(take) {
     this.#draw();
     this.history.refresh();
     if (take.job) this.history.note(take.job);
+  }
+
+  /** What is said in a video, by its job: the service does not tell. */
+  #keepWords() {
+    const said = this.takes
+      .filter(({ record }) => record.jobId && record.request?.text)
+      .map(({ record }) => [record.jobId, record.request.text.slice(0, 80)]);
+    const kept = Object.entries({ ...recall("words", {}), ...Object.fromEntries(said) });
+    keep("words", Object.fromEntries(kept.slice(-MOST_WORDS)));
   }
 
   #put(take) {

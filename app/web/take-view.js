@@ -125,8 +125,9 @@ export class TakeView {
     passed.textContent = clock(seconds);
     const usually = this.take.house.usual(this.take.provider);
     const words = inWords(this.#pace.left(seconds, usually));
-    const percent = this.#done() ? `${Math.round(this.#done() * 100)} %` : "";
-    remaining.textContent = this.take.canceling ? "" : [percent, words].filter(Boolean).join(", ");
+    const whole = Math.round(this.#done() * 100);
+    const sent = whole === 100 ? [this.take.job && "Finishing"] : [whole && `${whole} %`, words];
+    remaining.textContent = this.take.canceling ? "" : sent.filter(Boolean).join(", ");
   }
 
   #drawWave() {

@@ -229,6 +229,7 @@ export class Take {
     this.job = job;
     this.offline = false;
     this.view.draw();
+    this.house.moved(job);
     if (!isFinal(job) || (before && isFinal(before) && this.view.hasBackdrop)) return;
     this.house.finished(this);
     if (!this.view.hasBackdrop) this.#drawBackdrop();

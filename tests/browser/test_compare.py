@@ -65,6 +65,8 @@ def test_only_providers_that_take_orders_are_offered(visit: Visit) -> None:
     expect(studio.page.get_by_text("Compare several")).to_be_hidden()
     studio.page.get_by_text("5 more can be set up").click()
     expect(studio.page.get_by_text("GOOEY_API_KEY not configured.")).to_be_visible()
+    link = studio.page.get_by_role("link", name="https://gooey.ai")
+    expect(link).to_have_attribute("href", "https://gooey.ai")
 
 
 def test_a_voice_of_a_provider_is_heard_only_in_its_videos(visit: Visit, hosted: Service) -> None:

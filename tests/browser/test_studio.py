@@ -249,6 +249,7 @@ def test_a_phone_shows_it_all(visit: Visit, photo: Path) -> None:
     studio.succeeded()
     expect(studio.takes.first.locator("video")).to_be_in_viewport()
     studio.shot("phone-success")
+    expect(studio.page.locator(".reel-item").first).to_contain_text(TEXT)
     page = studio.page
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     small = page.evaluate(
