@@ -88,8 +88,9 @@ def test_what_is_being_animated_is_ended_too(
     job_id = begin(gateway, photo, long_speech, "fal_lipsync")
     until(lambda: set(gateway.workers()) - idle)
     gateway.reached(job_id, "converting")
+    at_work = set(gateway.workers())
     assert cancel(gateway, job_id)["error"]["charged"] == "no"
-    until(lambda: not set(gateway.workers()) - idle)
+    until(lambda: at_work - set(gateway.workers()))
     assert len(orders(vendor)) == before
 
 

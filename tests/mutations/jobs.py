@@ -204,14 +204,4 @@ JOBS: tuple[Mutation, ...] = (
         "if False:",
         ("tests/test_problems.py::test_too_large[image]",),
     ),
-    Mutation(
-        "the engine ends while it notes what a job has done",
-        RUNNER,
-        "await self._come_to_rest()",
-        "pass",
-        (
-            "tests/faults/test_crash.py::"
-            "test_a_job_between_two_steps_does_not_break_when_the_service_ends",
-        ),
-    ),
 )
