@@ -225,6 +225,8 @@ def test_a_file_name_is_never_believed(service: Service, photo: Path, speech: Pa
             data={"wait": "0"},
         )
         assert answer.status_code == 202, (name, answer.text)
-        assert service.finished(answer.json()["job_id"])["status"] == "success"
-    kept = {file.name for file in (service.folder / "data").glob("*/lsj_*/*")}
-    assert {"face", "audio", "video.mp4"} <= kept <= {"face", "audio", "video.mp4", "rendered.mp4"}
+        job_id = answer.json()["job_id"]
+        assert service.finished(job_id)["status"] == "success"
+        kept = {file.name for file in (service.folder / "data").glob(f"*/{job_id}/*")}
+        ours = {"face", "audio", "video.mp4", "rendered.mp4"}
+        assert {"face", "audio", "video.mp4"} <= kept <= ours
