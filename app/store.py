@@ -88,26 +88,28 @@ class Store:
         Raises, and records nothing: KeyTaken when the claim was laid by another order, Overloaded
         when ``most`` jobs are under way.
         """
+        row = self._table.row(job) | {"owner": self.owner}
+        written = False
         try:
-            await self._add(job, claim, most)
+            async with self._adding, self._engine.begin() as connection:
+                if most is not None:
+                    await self._refuse_more_than(most, connection)
+                if claim:
+                    await claims.lay(connection, claim, job.id)
+                await connection.execute(sa.insert(_jobs).values(row))
+                written = True
         except DBAPIError as problem:
-            # An answer may be lost: what was recorded all the same is carried out, and not sent
-            # again by whoever would take it for refused.
-            if not away(problem) or await self.surely(job.id) is None:
+            # The answer to the commit may be lost: what was recorded all the same is carried out,
+            # and not sent again by whoever would take it for refused.
+            if not (written and away(problem)) or await self.surely(job.id) is None:
                 raise
         self._recent.keep(replace(job, owner=self.owner))
 
-    async def _add(self, job: Job, claim: Claim | None, most: int | None) -> None:
-        row = self._table.row(job) | {"owner": self.owner}
-        async with self._adding, self._engine.begin() as connection:
-            if most is not None:
-                await self._database.exclusively(connection, "add")
-                self._full = (await connection.execute(_COUNT)).scalar_one() >= most
-                if self._full:
-                    raise Overloaded(retry_after=BUSY_FOR)
-            if claim:
-                await claims.lay(connection, claim, job.id)
-            await connection.execute(sa.insert(_jobs).values(row))
+    async def _refuse_more_than(self, most: int, connection: AsyncConnection) -> None:
+        await self._database.exclusively(connection, "add")
+        self._full = (await connection.execute(_COUNT)).scalar_one() >= most
+        if self._full:
+            raise Overloaded(retry_after=BUSY_FOR)
 
     async def claimed(self, claim: Claim) -> tuple[str, str] | None:
         """The fingerprint that a claim's key was kept with, and the id of its job."""
